@@ -1,0 +1,48 @@
+"""From what the stages of a training run left behind to pipeline folders: `tiny`, and `base`, its rival."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smartedit import bundles
+from smartedit.baseline import BasePipeline
+from smartedit.errors import TrainingError
+from smartedit.pipeline import SmartEditPipeline
+from smartedit.training.stages import load_so_far
+from smartedit.training.workshop import Workshop
+
+#: What the rival takes from its neighbour instead of a copy of its own.
+SHARED = ("vae", "scheduler", "tokenizer")
+
+
+def assemble(run: Path, out: Path) -> list[Path]:
+    """Write the pipelines that a run of `smartedit train tiny` in folder `run` has the weights for; gives their folders.
+
+    `tiny` has no BIM until the stage `edit` has begun. Raises TrainingError when not even `joint` or `base` has.
+    """
+    done = {stage for stage in ("base", "joint", "edit") if any((run / stage / "weights").glob("*.safetensors"))}
+    if not done:
+        raise TrainingError(f"{run} holds no editor yet; train on: smartedit train tiny --out {run}")
+    written = []
+    if done & {"joint", "edit"}:
+        shop = _loaded(run, None)
+        names = ("vae", "vision_tower", "projector", "language_model", "qformer", "unet")
+        bim = shop.parts["bim"] if "edit" in done else None
+        written.append(bundles.write(SmartEditPipeline(**_taken(shop, names), bim=bim), out / "tiny"))
+    if "base" in done:
+        shop = _loaded(run, "align")
+        pipeline = BasePipeline(**_taken(shop, ("vae", "text_encoder", "unet")))
+        written.append(bundles.write(pipeline, out / "base", without=SHARED if (out / "tiny").is_dir() else ()))
+    return written
+
+
+def _loaded(run: Path, before: str | None) -> Workshop:
+    shop = Workshop.fresh("tiny")
+    shop.load_weights(run)
+    load_so_far(shop, run, before)
+    return shop
+
+
+def _taken(shop: Workshop, names: tuple[str, ...]) -> dict:
+    parts = {name: shop.parts[name].eval() for name in names}
+    return {**parts, "scheduler": shop.scheduler, "tokenizer": shop.tokenizer}

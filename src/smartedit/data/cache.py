@@ -1,0 +1,182 @@
+"""Shards of the rendered world as arrays that training can draw from at random.
+
+Pictures are turned into latents once: the tiny autoencoder's encoder is a fixed linear basis, so latents stay valid for
+every later stage. One `.npz` and one `.jsonl` per parquet shard; a shard that is there is never made twice.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Callable, Iterator
+
+import numpy as np
+import pyarrow.parquet as parquet
+import torch
+from PIL import Image
+
+from smartedit.data.sample import EditBatch, PictureBatch
+from smartedit.errors import TrainingError
+
+#: A patch belongs to an object that covers this share of it, and to nothing when all objects cover less than the second.
+OWNED, EMPTY = 0.35, 0.1
+
+PERCEPTION, COMPLEX, EDITING = "perception", "complex", "editing"
+
+
+def kind_of_data(op: str, group: str) -> str:
+    """Which of the paper's three kinds of training data a pair is: perception, complex (reasoning) or editing."""
+    return PERCEPTION if op == "paint" else COMPLEX if group == "reasoning" else EDITING
+
+
+def read_png(cell: dict) -> np.ndarray:
+    """A parquet image cell as a uint8 array."""
+    return np.asarray(Image.open(io.BytesIO(cell["bytes"])))
+
+
+def shard_pictures(folder: Path, count: int) -> np.ndarray:
+    """The first `count` before and after pictures of a folder of shards, uint8 (N, H, W, 3)."""
+    pictures: list[np.ndarray] = []
+    for path in _shards(folder):
+        table = parquet.read_table(path, columns=["before", "after"]).to_pylist()
+        pictures += [read_png(row["before"])[..., :3] for row in table[::3]] + [read_png(row["after"])[..., :3] for row in table]
+        if len(pictures) >= count:
+            break
+    return np.stack(pictures[:count])
+
+
+def build_cache(shards: Path, out: Path, encode: Callable[[torch.Tensor], torch.Tensor], view_size: int, patch: int) -> int:
+    """Encode every shard that is not in the cache yet; returns how many were added.
+
+    `encode` maps pictures (N, 3, H, W) in [-1, 1] to latents (N, C, h, w).
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    added = 0
+    for path in _shards(shards):
+        if not (out / f"{path.stem}.npz").exists():
+            _encode_shard(path, out, encode, view_size, patch)
+            added += 1
+    return added
+
+
+def _shards(folder: Path) -> list[Path]:
+    found = sorted(folder.glob("*.parquet"))
+    if not found:
+        raise TrainingError(f"no shards in {folder}; make some with: smartedit world build --pairs 20000 --out {folder}")
+    return found
+
+
+def _encode_shard(path: Path, out: Path, encode, view_size: int, patch: int) -> None:
+    rows = parquet.read_table(path).to_pylist()
+    firsts = list({row["seed"]: row for row in reversed(rows)}.values())[::-1]
+    scenes = {row["seed"]: i for i, row in enumerate(firsts)}
+    before = np.stack([read_png(row["before"])[..., :3] for row in firsts])
+    after = np.stack([read_png(row["after"])[..., :3] for row in rows])
+    arrays = {
+        "source": _latents(before, encode),
+        "target": _latents(after, encode),
+        "view": _views(before, view_size),
+        "patches": np.stack([patch_owners(read_png(row["region_ids"]), view_size // patch) for row in firsts]),
+        "region": np.stack([_share(read_png(row["mask"]) > 0, 16) for row in rows]),
+        "scene": np.array([scenes[row["seed"]] for row in rows], np.int32),
+    }
+    words = {
+        "scenes": [json.loads(row["scene"]) for row in firsts],
+        "pairs": [{k: row[k] for k in ("id", "instruction", "reply", "group", "op")} for row in rows],
+    }
+    (out / f"{path.stem}.json").write_text(json.dumps(words))
+    temporary = out / f".{path.stem}.npz"
+    with open(temporary, "wb") as file:
+        np.savez(file, **arrays)
+    os.replace(temporary, out / f"{path.stem}.npz")
+
+
+def _latents(pictures: np.ndarray, encode) -> np.ndarray:
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+    with torch.no_grad():
+        return np.concatenate([encode(part).half().numpy() for part in x.split(32)])
+
+
+def _views(pictures: np.ndarray, size: int) -> np.ndarray:
+    return np.stack([np.asarray(Image.fromarray(p).resize((size, size), Image.BICUBIC)).transpose(2, 0, 1) for p in pictures])
+
+
+def _share(mask: np.ndarray, cells: int) -> np.ndarray:
+    """Share of each cell of a cells x cells grid that a mask covers, as uint8 0 ... 255."""
+    h, w = mask.shape
+    return (mask.reshape(cells, h // cells, cells, w // cells).mean((1, 3)) * 255).round().astype(np.uint8)
+
+
+def patch_owners(ids: np.ndarray, grid: int) -> np.ndarray:
+    """Which object fills each cell of a grid x grid view: int8 (grid * grid,), 0 = none, -1 = mixed.
+
+    `ids` is the stored id map, offset by 128; mirror images count as their object.
+    """
+    ids = np.abs(ids.astype(np.int16) - 128)
+    edges = np.linspace(0, ids.shape[0], grid + 1).round().astype(int)
+    owners = np.zeros((grid, grid), np.int8)
+    for r in range(grid):
+        for c in range(grid):
+            cell = ids[edges[r] : edges[r + 1], edges[c] : edges[c + 1]]
+            counts = np.bincount(cell.ravel(), minlength=2) / cell.size
+            best = 1 + int(counts[1:].argmax())
+            owners[r, c] = best if counts[best] >= OWNED else 0 if counts[1:].sum() <= EMPTY else -1
+    return owners.ravel()
+
+
+class Cache:
+    """Every shard of a cache folder in memory, drawn from by index.
+
+    `pairs` holds one dict a pair (id, instruction, reply, group, op, data), `scenes` one description a picture.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        paths = sorted(Path(folder).glob("*.npz"))
+        if not paths:
+            raise TrainingError(f"no cached latents in {folder}; run the autoencoder stage first: smartedit train tiny --stage autoencoder")
+        self.arrays: list[dict[str, np.ndarray]] = []
+        self.pairs: list[dict] = []
+        self.scenes: list[dict] = []
+        self._pair_at: list[tuple[int, int]] = []
+        self._scene_at: list[tuple[int, int]] = []
+        for number, path in enumerate(paths):
+            self._add(number, path)
+        kinds = np.array([kind_of_data(p["op"], p["group"]) for p in self.pairs])
+        self.by_kind = {kind: np.flatnonzero(kinds == kind) for kind in (EDITING, PERCEPTION, COMPLEX)}
+
+    def _add(self, number: int, path: Path) -> None:
+        words = json.loads(path.with_suffix(".json").read_text())
+        with np.load(path) as stored:
+            self.arrays.append({key: stored[key] for key in stored.files})
+        self._pair_at += [(number, i) for i in range(len(words["pairs"]))]
+        self._scene_at += [(number, i) for i in range(len(words["scenes"]))]
+        self.pairs += words["pairs"]
+        self.scenes += words["scenes"]
+
+    def edits(self, indices) -> EditBatch:
+        """The pairs with these indices."""
+        rows = [self._pair_at[i] for i in indices]
+        scenes = [(s, int(self.arrays[s]["scene"][i])) for s, i in rows]
+        words = [self.pairs[i] for i in indices]
+        region = self._gather("region", rows)[:, None].float() / 255
+        return EditBatch(
+            source=self._gather("source", scenes).float(), target=self._gather("target", rows).float(), region=region,
+            view=self._gather("view", scenes),
+            instruction=[w["instruction"] for w in words], reply=[w["reply"] for w in words],
+        )
+
+    def pictures(self, indices) -> PictureBatch:
+        """The scenes with these indices."""
+        rows = [self._scene_at[i] for i in indices]
+        return PictureBatch(self._gather("view", rows), self._gather("patches", rows).long(), [self.scenes[i] for i in indices])
+
+    def _gather(self, key: str, rows: list[tuple[int, int]]) -> torch.Tensor:
+        return torch.from_numpy(np.stack([self.arrays[s][key][i] for s, i in rows]))
+
+
+def batches_of(count: int, size: int) -> Iterator[range]:
+    """Consecutive index ranges that cover `count` items."""
+    for start in range(0, count, size):
+        yield range(start, min(start + size, count))

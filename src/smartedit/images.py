@@ -1,0 +1,221 @@
+"""Every pixel convention: open, orient, fit, restore, save (Pillow and numpy, no torch).
+
+A picture is an upright 8-bit RGB `PIL.Image` of any size. The model works on squares: `fit` scales the longer side to the
+working size and replicates the edges of the shorter one, so nothing is squashed; `restore` undoes it.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from smartedit.errors import PictureError
+
+#: Largest picture that is opened, in pixels; checked from the header, before anything is decoded.
+MAX_PIXELS = 64_000_000
+
+#: Formats that are opened. A short list keeps decoders that start other programs (EPS) out.
+READABLE = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "TGA", "JPEG2000")
+
+#: File endings that can be written, and Pillow's name and options for them.
+WRITABLE = {
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
+
+#: CLIP's own normalisation of pictures in [0, 1].
+VIEW_MEAN, VIEW_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A picture made square.
+
+    `square` is (size, size); `box` (left, top, right, bottom) is where the picture lies in it, the rest being replicated
+    edges; `original` is the picture as it came.
+    """
+
+    square: Image.Image
+    box: tuple[int, int, int, int]
+    original: Image.Image
+
+
+def open(path: str | os.PathLike) -> Image.Image:
+    """The picture in a file: upright, 8-bit RGB, the first frame if it moves, transparency laid on white.
+
+    Raises PictureError, in words, for anything that is not a whole picture of at most `MAX_PIXELS`.
+    """
+    path = Path(path)
+    _check_file(path)
+    try:
+        with warnings.catch_warnings():
+            Image.init()  # formats may only be named once their plugins are loaded
+            warnings.simplefilter("ignore")  # Pillow's own size warning: the limit here is lower and is an error
+            with Image.open(path, formats=READABLE) as picture:
+                _check_size(picture, path.name)
+                return upright(picture)
+    except PictureError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(f"{path.name} is not a picture that can be read; give a PNG, JPEG, WebP, GIF, BMP or TIFF") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(_too_large(path.name)) from error
+    except Exception as error:  # decoders raise whatever comes to hand on damaged data
+        raise PictureError(f"{path.name} is damaged or incomplete ({first_line(error)}); save it again and retry") from error
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """Any Pillow picture as upright 8-bit RGB, its first frame decoded; 16-bit, CMYK, palette and alpha are converted.
+
+    Raises PictureError for a picture without pixels or with more than `MAX_PIXELS`.
+    """
+    _check_size(picture, "the picture")
+    profile = picture.info.get("icc_profile") if picture.mode in ("RGB", "RGBA") else None
+    picture.load()
+    picture = _to_rgb(_turned(picture))
+    picture.info = {"icc_profile": profile} if profile else {}
+    return picture
+
+
+def fit(picture: Image.Image, size: int) -> Fitted:
+    """The picture on a square of `size` pixels a side, its proportions kept."""
+    picture = upright(picture)
+    scale = size / max(picture.size)
+    width, height = (max(1, round(side * scale)) for side in picture.size)
+    left, top = (size - width) // 2, (size - height) // 2
+    inner = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
+    edges = ((top, size - height - top), (left, size - width - left), (0, 0))
+    square = Image.fromarray(np.pad(inner, edges, mode="edge"))
+    return Fitted(square, (left, top, left + width, top + height), picture)
+
+
+def restore(square: Image.Image, fitted: Fitted) -> Image.Image:
+    """A square of any size, cut and scaled back to the shape of the picture that `fitted` came from.
+
+    Works on RGB pictures and on masks of mode "L" and "F".
+    """
+    side = fitted.square.width
+    scale = square.width / side
+    box = tuple(edge * scale for edge in fitted.box)
+    if square.size == fitted.original.size and fitted.box == (0, 0, side, side):
+        return square.copy()
+    smooth = Image.Resampling.BICUBIC if square.mode == "RGB" else Image.Resampling.BILINEAR
+    return square.resize(fitted.original.size, smooth, box=box)
+
+
+def to_array(picture: Image.Image) -> np.ndarray:
+    """An RGB picture as float32 (3, H, W) in [-1, 1], the way the autoencoder reads it."""
+    return np.asarray(picture, np.float32).transpose(2, 0, 1) / 127.5 - 1
+
+
+def from_array(values: np.ndarray) -> Image.Image:
+    """The picture of a float array (3, H, W); values beyond [-1, 1] are clipped."""
+    return Image.fromarray(((values.transpose(1, 2, 0).clip(-1, 1) + 1) * 127.5).round().astype(np.uint8))
+
+
+def view(square: Image.Image, size: int) -> np.ndarray:
+    """A square picture as the vision tower sees it: float32 (3, size, size), normalised for CLIP."""
+    small = np.asarray(square.resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
+    return ((small - np.float32(VIEW_MEAN)) / np.float32(VIEW_STD)).transpose(2, 0, 1)
+
+
+def save(picture: Image.Image, path: str | os.PathLike) -> Path:
+    """Write a picture so that the file is either whole or not there; returns its path.
+
+    Raises PictureError for a missing folder, a place that cannot be written, or an ending other than `WRITABLE`.
+    """
+    path = Path(path)
+    kind, options = check_writable(path)
+    half = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        picture.save(half, format=kind, icc_profile=picture.info.get("icc_profile"), **options)
+        half.replace(path)
+    except OSError as error:
+        raise PictureError(f"cannot write {path} ({error.strerror or first_line(error)}); choose another place with -o") from error
+    finally:
+        half.unlink(missing_ok=True)
+    return path
+
+
+def check_writable(path: str | os.PathLike) -> tuple[str, dict]:
+    """Pillow's format and options for a path, after checking, before any work, that it can be written.
+
+    Raises PictureError with the reason when it cannot.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise PictureError(f"{path} is a folder; name a file in it, such as {path / 'edited.png'}")
+    if path.suffix.lower() not in WRITABLE:
+        raise PictureError(f"cannot write {path.name}: unknown ending; use one of {', '.join(WRITABLE)}")
+    if not path.parent.is_dir():
+        raise PictureError(f"there is no folder {path.parent}; make it first or choose another place with -o")
+    if not os.access(path.parent, os.W_OK):
+        raise PictureError(f"folder {path.parent} cannot be written; choose another place with -o")
+    return WRITABLE[path.suffix.lower()]
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise PictureError(f"{path} is a folder; give one picture")
+        if not path.exists():
+            raise PictureError(f"there is no picture {printable(path)}; check the path")
+        if not path.is_file():
+            raise PictureError(f"{path} is not an ordinary file; give a picture file")
+        if path.stat().st_size == 0:
+            raise PictureError(f"{path.name} is empty; give another picture")
+    except (OSError, ValueError) as error:  # a name too long, a null byte in it, a folder that may not be entered
+        raise PictureError(f"cannot read {printable(path)} ({first_line(error)}); check the path") from error
+
+
+def _check_size(picture: Image.Image, name: str) -> None:
+    if picture.width * picture.height > MAX_PIXELS:
+        raise PictureError(_too_large(f"{name} ({picture.width}x{picture.height})"))
+    if not picture.width * picture.height:
+        raise PictureError(f"{name} has no pixels; give another picture")
+
+
+def _too_large(name: str) -> str:
+    return f"{name} is too large, at most {MAX_PIXELS // 1_000_000} million pixels are opened; scale it down first"
+
+
+def printable(text: object) -> str:
+    """A path or a word as one line of at most 120 characters that no terminal trips over."""
+    return "".join(c if c.isprintable() else "?" for c in str(text))[:120]
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, at most 80 characters."""
+    return printable((str(error).strip().splitlines() or [type(error).__name__])[0])[:80]
+
+
+def _turned(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:  # unreadable EXIF says nothing about the pixels
+        return picture.copy()
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode in ("I", "F") or picture.mode.startswith("I;"):
+        return _eight_bits(picture).convert("RGB")
+    if picture.has_transparency_data:
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """A deep grey picture as 8 bits: 16-bit values over 257, other ranges over the smallest fitting full scale."""
+    values = np.nan_to_num(np.asarray(picture).astype(np.float64)).clip(0)
+    top = float(values.max(initial=0))
+    scales = (65535.0,) if picture.mode.startswith("I;16") else (255.0, 65535.0) if picture.mode == "I" else (1.0, 255.0)
+    full = next((scale for scale in scales if top <= scale), top)
+    return Image.fromarray((values * (255.0 / full)).round().astype(np.uint8))

@@ -1,0 +1,231 @@
+"""The multimodal language model: CLIP vision tower, linear projector and Llama, stock transformers parts.
+
+It reads picture and instruction, words a reply, and in one pass over the 32 edit tokens after it gives the states that
+carry the edit. The picture's patch features take the place of the first `<img_0>` of a conversation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import DynamicCache
+
+from ..errors import ModelError
+
+IGNORE = -100  # label of what is not learned, as in transformers
+EDIT_TOKENS = 32
+
+
+class Projector(ModelMixin, ConfigMixin):
+    """One Linear from patch features (..., image_width) to the language model's embeddings (..., hidden).
+
+    `select_layer` says which hidden state of the vision tower is the picture's feature (-2: the last but one).
+    """
+
+    @register_to_config
+    def __init__(self, image_width: int = 1024, hidden: int = 4096, select_layer: int = -2) -> None:
+        super().__init__()
+        self.linear = nn.Linear(image_width, hidden)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.linear(features)
+
+
+@dataclass
+class Spliced:
+    """A batch of conversations with the picture in place: everything has length L = T - 1 + P (T for text alone)."""
+
+    embeds: Tensor  # (B, L, hidden)
+    ids: Tensor  # (B, L), -1 where the picture is
+    attention_mask: Tensor  # (B, L), 1 where something is
+    labels: Tensor | None  # (B, L), unshifted, IGNORE at the picture
+
+
+@dataclass
+class MLLMOutput:
+    """What one pass gives: states after the final norm (B, L, hidden), where edit tokens are (B, L), the LM loss."""
+
+    states: Tensor
+    edit_mask: Tensor
+    loss: Tensor | None = None
+
+    def edit_states(self) -> tuple[Tensor, Tensor]:
+        """States of the edit tokens (B, 32, hidden) and a bool mask (B, 32) that is False in rows without an edit."""
+        present = self.edit_mask.any(dim=1)
+        if not torch.equal(self.edit_mask.sum(dim=1), EDIT_TOKENS * present):
+            raise ModelError(f"a conversation holds some of the {EDIT_TOKENS} edit tokens; give it all of them or none")
+        packed = self.states.new_zeros(len(present), EDIT_TOKENS, self.states.shape[2])
+        mask = present[:, None].expand(-1, EDIT_TOKENS)
+        return packed.masked_scatter(mask[..., None], self.states[self.edit_mask]), mask
+
+
+class MLLM(nn.Module):
+    """Holds the three parts and the id of `<img_0>`; edit tokens are the 32 ids from there on."""
+
+    def __init__(
+        self, vision_tower: nn.Module, projector: Projector, language_model: nn.Module, first_edit_token: int
+    ) -> None:
+        super().__init__()
+        self.vision_tower, self.projector, self.language_model = vision_tower, projector, language_model
+        self.first_edit_token = first_edit_token
+
+    def encode_view(self, view: Tensor) -> Tensor:
+        """View (B, 3, S, S), normalised for CLIP -> patch features (B, P, image_width), row by row, without CLS."""
+        hidden = self.vision_tower(view, output_hidden_states=True).hidden_states
+        return hidden[self.projector.config.select_layer][:, 1:]
+
+    def splice(
+        self,
+        input_ids: Tensor,
+        image_features: Tensor | None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        has_picture: Tensor | None = None,
+    ) -> Spliced:
+        """Put projected features (B, P, hidden) in the place of the first `<img_0>` of every row.
+
+        `input_ids`, `attention_mask`, `labels` are (B, T), padded on the right. Rows where `has_picture` (B) is False
+        are text alone and get padding instead. ModelError if a row that should has no `<img_0>`.
+        """
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        embeds = self._embed(input_ids)
+        if image_features is None:
+            return Spliced(embeds, input_ids, mask, labels)
+        source, is_picture = self._layout(input_ids, image_features.shape[1], has_picture)
+        joined = torch.cat([embeds, image_features.to(embeds.dtype)], dim=1)
+        embeds = joined.gather(1, source[..., None].expand(-1, -1, joined.shape[2]))
+        shown = is_picture if has_picture is None else is_picture & has_picture[:, None]
+        text = source.masked_fill(is_picture, 0)
+        return Spliced(
+            embeds,
+            input_ids.gather(1, text).masked_fill(is_picture, -1),
+            torch.where(is_picture, shown.to(mask.dtype), mask.gather(1, text)),
+            None if labels is None else labels.gather(1, text).masked_fill(is_picture, IGNORE),
+        )
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        image_features: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        has_picture: Tensor | None = None,
+    ) -> MLLMOutput:
+        """One pass over whole conversations (arguments as in `splice`, but *unprojected* features (B, P, image_width)).
+
+        `loss` is the mean cross-entropy over the labels, shifted here (0 if none counts), or None without labels.
+        """
+        projected = None if image_features is None else self.projector(image_features.to(self.projector.dtype))
+        spliced = self.splice(input_ids, projected, attention_mask, labels, has_picture)
+        states = self._run(spliced.embeds, spliced.attention_mask)
+        edit = (spliced.ids >= self.first_edit_token) & spliced.attention_mask.bool()
+        return MLLMOutput(states, edit, None if labels is None else self.lm_loss(states, spliced.labels))
+
+    def lm_loss(self, states: Tensor, labels: Tensor) -> Tensor:
+        """Mean cross-entropy of the next token where its label counts; logits are made for these positions only."""
+        wanted = labels[:, 1:] != IGNORE
+        logits = self._logits(states[:, :-1][wanted])
+        return cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum") / wanted.sum().clamp_min(1)
+
+    @torch.no_grad()
+    def generate_reply(
+        self,
+        input_ids: Tensor,
+        image_features: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        *,
+        max_tokens: int = 64,
+        temperature: float = 0.0,
+        generator: torch.Generator | None = None,
+    ) -> list[Tensor]:
+        """Word a reply to every prompt: lists of ids, ended by the first edit token or EOS (not included).
+
+        Greedy at temperature 0, otherwise sampled with `generator`. Prompts (B, T) are padded on the right.
+        """
+        projected = None if image_features is None else self.projector(image_features.to(self.projector.dtype))
+        prompt = self.splice(input_ids, projected, attention_mask)
+        cache, mask, length = DynamicCache(), prompt.attention_mask, prompt.attention_mask.sum(dim=1)
+        state = self._run(prompt.embeds, mask, cache=cache)[torch.arange(len(length)), length - 1]
+        tokens, done = [], torch.zeros_like(length, dtype=torch.bool)
+        for step in range(max_tokens):
+            token = _choose(self._logits(state), temperature, generator).masked_fill(done, self._ends()[0])
+            done |= self._is_end(token)
+            tokens.append(token)
+            if done.all():
+                break
+            mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+            state = self._run(self._embed(token[:, None]), mask, (length + step)[:, None], cache)[:, -1]
+        return self._cut(torch.stack(tokens, dim=1))
+
+    def with_edit_tokens(
+        self, input_ids: Tensor, attention_mask: Tensor | None, replies: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Prompts (B, T) followed by their replies and all edit tokens: ids and mask, padded on the right."""
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        edit = torch.arange(self.first_edit_token, self.first_edit_token + EDIT_TOKENS, device=input_ids.device)
+        prompts = [ids[: kept.sum()] for ids, kept in zip(input_ids, mask, strict=True)]
+        rows = [torch.cat([prompt, reply.to(prompt), edit]) for prompt, reply in zip(prompts, replies, strict=True)]
+        ids = nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        mask = nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
+        return ids, mask
+
+    def _layout(self, ids: Tensor, patches: int, has_picture: Tensor | None) -> tuple[Tensor, Tensor]:
+        """For every output position: where it comes from in [text, picture], and whether it is the picture's."""
+        found = ids == self.first_edit_token
+        expected = torch.ones_like(found[:, 0]) if has_picture is None else has_picture
+        if not found.any(dim=1)[expected].all():
+            raise ModelError("a conversation has no place for its picture; put <img_0> between <im_start> and <im_end>")
+        length = ids.shape[1]
+        start = torch.where(expected, found.int().argmax(dim=1), length)[:, None]
+        position = torch.arange(length - 1 + patches, device=ids.device)[None]
+        is_picture = (position >= start) & (position < start + patches)
+        after = torch.where(position < start, position, position - patches + 1)
+        return torch.where(is_picture, length + position - start, after), is_picture
+
+    def _run(
+        self, embeds: Tensor, mask: Tensor, positions: Tensor | None = None, cache: DynamicCache | None = None
+    ) -> Tensor:
+        # The whole causal LM is called, not its inner model, so that offload hooks see the call.
+        output = self.language_model(
+            inputs_embeds=embeds,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            output_hidden_states=True,
+            logits_to_keep=1,
+        )
+        return output.hidden_states[-1]
+
+    def _embed(self, ids: Tensor) -> Tensor:
+        table = self.language_model.get_input_embeddings()
+        return table(ids.to(table.weight.device)).to(ids.device)
+
+    def _logits(self, states: Tensor) -> Tensor:
+        head = self.language_model.get_output_embeddings()
+        return head(states.to(head.weight))
+
+    def _ends(self) -> list[int]:
+        end = self.language_model.config.eos_token_id
+        return list(end) if isinstance(end, (list, tuple)) else [end]
+
+    def _is_end(self, tokens: Tensor) -> Tensor:
+        return (tokens >= self.first_edit_token) | torch.isin(tokens, torch.tensor(self._ends(), device=tokens.device))
+
+    def _cut(self, tokens: Tensor) -> list[Tensor]:
+        ended = self._is_end(tokens).int()
+        lengths = torch.where(ended.any(dim=1), ended.argmax(dim=1), tokens.shape[1])
+        return [row[:n] for row, n in zip(tokens, lengths.tolist(), strict=True)]
+
+
+def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+    if temperature < 1e-4:
+        return logits.argmax(dim=-1)
+    odds = torch.softmax(logits.float() / temperature, dim=-1)
+    device = generator.device if generator is not None else odds.device
+    return torch.multinomial(odds.to(device), 1, generator=generator)[:, 0].to(logits.device)

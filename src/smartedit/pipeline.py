@@ -1,0 +1,337 @@
+"""SmartEditPipeline: the object people use. Everything else (command line, demo, benchmark, server) calls it.
+
+    encode -> understand -> condition -> denoise -> decode -> keep what is not edited
+
+`EditPipeline` is that walk; what turns words into a condition is left to `SmartEditPipeline` here (the language model
+understands picture and instruction) and to `BasePipeline` in `baseline.py` (a text encoder reads the words alone).
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline, SchedulerMixin, UNet2DConditionModel
+from diffusers.utils import BaseOutput
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+from torch import Tensor
+from transformers import CLIPVisionModel, LlamaForCausalLM, PreTrainedTokenizerBase
+
+from smartedit import asking, bundles, conversation, images, region
+from smartedit.errors import InstructionError, ModelError, PictureError, SmartEditError
+from smartedit.guidance import branch_weights, guided
+from smartedit.models.autoencoder import PatchAutoencoder
+from smartedit.models.bim import BIM
+from smartedit.models.mllm import MLLM, Projector
+from smartedit.models.presets import is_anchored
+from smartedit.models.qformer import QFormer
+from smartedit.models.smartedit import Condition, SmartEdit, Understanding
+from smartedit.world.replies import humanise
+
+OUTPUT_TYPES = ("pil", "np", "latent")
+
+
+@dataclass
+class SmartEditOutput(BaseOutput):
+    """What an edit gives; every list has one entry a picture.
+
+    `images`: PIL pictures of the size that came in ("np": float32 (H, W, 3) in [0, 1]; "latent": one tensor, and
+    `region` is empty). `reply`: what the model said it would do, in words. `region`: PIL masks of mode "L", 255 where the
+    picture was changed. `seed`: what makes the same picture again. `notes`: remarks for the user. `timings`: seconds.
+    """
+
+    images: list | Tensor
+    reply: list[str]
+    region: list[Image.Image]
+    seed: list[int]
+    notes: list[list[str]]
+    timings: dict[str, float]
+
+
+@dataclass
+class Encoded:
+    """A picture made ready once, for any number of instructions.
+
+    `fitted` is the picture on its square, `source` its latents (1, c, h, w), `decoded` what the decoder makes of them,
+    uint8 (S, S, 3); `features` is what the vision tower sees, (1, P, width), None for a pipeline without one.
+    """
+
+    fitted: images.Fitted
+    source: Tensor
+    decoded: np.ndarray
+    features: Tensor | None = None
+
+
+@dataclass
+class Request:
+    """One checked call: as many pictures as instructions and generators, and the settings they share."""
+
+    prompts: list[str]
+    pictures: list
+    generators: list[torch.Generator]
+    steps: int
+    weights: dict[str, float]
+    callback: Callable[[DiffusionPipeline, int, Any, dict], dict] | None = None
+    callback_names: Sequence[str] = ("latents",)
+
+
+class EditPipeline(DiffusionPipeline):
+    """An editor's walk from picture and words to picture; a subclass says what the words mean (`_conditions`).
+
+    Beside its modules it is configured, and saved, with `picture_size`, the side of the square the model works on in
+    pixels, and the defaults of the call: `num_inference_steps`, `guidance_scale`, `image_guidance_scale`.
+    """
+
+    _callback_tensor_inputs = ("latents",)
+
+    @classmethod
+    def from_pretrained(cls, name: str | os.PathLike, **options) -> EditPipeline:
+        """Load a bundled model by name ("tiny") or a pipeline folder; in float32 unless `dtype` says otherwise.
+
+        Other options are those of `DiffusionPipeline.from_pretrained`. Raises ModelError for an unknown name (naming
+        near ones) and for a folder that is incomplete, damaged or of another pipeline.
+        """
+        folder = bundles.find(name, cls.__name__)
+        # Said by its older name, which every version of diffusers understands (the newer ones with a warning).
+        precision = {"torch_dtype": options.pop("dtype", None) or options.pop("torch_dtype", torch.float32)}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                shared = bundles.borrowed(folder, without=set(options), **precision)
+                return super().from_pretrained(folder, **shared, **precision, **options)
+        except ModelError:
+            raise
+        except Exception as error:  # five libraries load here, from files that may hold anything
+            raise ModelError(f"model {name} is incomplete or damaged ({images.first_line(error)}); get it again") from error
+
+    @property
+    def model(self) -> SmartEdit:
+        """The method's steps over the modules that the pipeline holds now."""
+        parts = self.components
+        mllm = None
+        if "language_model" in parts:
+            first = conversation.edit_ids(self.tokenizer)[0]
+            mllm = MLLM(self.vision_tower, self.projector, self.language_model, first)
+        return SmartEdit(mllm, parts.get("qformer"), parts.get("bim"), self.unet, anchored=is_anchored(self.scheduler))
+
+    @torch.no_grad()
+    def encode(self, image: Image.Image) -> Encoded:
+        """The picture's half of an edit, done once; give the result to a call as `image` as often as you like."""
+        if not isinstance(image, Image.Image):
+            raise PictureError(f"a picture is a PIL image, not {type(image).__name__}; open it with smartedit.images.open")
+        fitted = images.fit(image, self.config.picture_size)
+        pixels = torch.from_numpy(images.to_array(fitted.square))[None]
+        source = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype)).latent_dist.mode()
+        return Encoded(fitted, source, np.asarray(self._pictures(source)[0]), self._features(fitted.square))
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        image: Image.Image | Encoded | Sequence,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        image_guidance_scale: float | None = None,
+        generator: torch.Generator | list[torch.Generator] | None = None,
+        seed: int | Sequence[int] | None = None,
+        keep_outside: bool = True,
+        output_type: str = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: Callable[[DiffusionPipeline, int, Any, dict], dict] | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+    ) -> SmartEditOutput | tuple:
+        """Edit pictures by instructions: one or several of either, paired in order (a single one goes with all).
+
+        `image` is a PIL picture or what `encode` made of one. `seed` (counting up from picture to picture) or
+        `generator` (one, or one a picture) fixes the result: each picture has its own noise, whatever the batch.
+        `keep_outside` leaves every pixel outside the changed region as it came, bit for bit. A guidance scale of 1
+        switches that guidance off and saves its share of the work; None takes the model's default.
+
+        Raises InstructionError, PictureError, or SmartEditError for settings that make no sense.
+        """
+        if output_type not in OUTPUT_TYPES:
+            raise SmartEditError(f"no output type {output_type!r}; choose one of {', '.join(OUTPUT_TYPES)}")
+        prompts, pictures = asking.paired(prompt, image)
+        generators, seeds = asking.generators(len(prompts), generator, seed)
+        request = Request(
+            prompts=[self._checked(text) for text in prompts],
+            pictures=pictures,
+            generators=generators,
+            steps=asking.steps(self._default(num_inference_steps, "num_inference_steps")),
+            weights=branch_weights(*(
+                asking.scale(self._default(value, name), name)
+                for value, name in ((guidance_scale, "guidance_scale"), (image_guidance_scale, "image_guidance_scale"))
+            )),
+            callback=callback_on_step_end,
+            callback_names=callback_on_step_end_tensor_inputs,
+        )  # fmt: skip
+        output = self._edited(request, keep_outside, output_type)
+        output.seed = seeds
+        return output if return_dict else output.to_tuple()
+
+    def _edited(self, request: Request, keep_outside: bool, output_type: str) -> SmartEditOutput:
+        timings: dict[str, float] = {}
+        with _timed(timings, "encode"):
+            pictures = self._encoded(request.pictures)
+        with _timed(timings, "understand"):
+            condition, wordless, replies = self._conditions(request.prompts, pictures)
+        with _timed(timings, "denoise"):
+            source = torch.cat([picture.source for picture in pictures])
+            latents = self._denoised(source, condition, wordless, request)
+        notes = [self._notes(prompt, picture) for prompt, picture in zip(request.prompts, pictures, strict=True)]
+        output = SmartEditOutput(latents, replies, [], [], notes, timings)
+        if output_type != "latent":
+            with _timed(timings, "decode"):
+                squares = self._pictures(latents / self.vae.config.scaling_factor)
+                finished = [_finished(*pair, keep_outside) for pair in zip(pictures, squares, strict=True)]
+            output.images, output.region = (list(column) for column in zip(*finished, strict=True))
+        if output_type == "np":
+            output.images = [np.asarray(picture, np.float32) / 255 for picture in output.images]
+        return output
+
+    def _denoised(self, source: Tensor, condition: Condition, wordless: Condition, request: Request) -> Tensor:
+        """From noise to the edited latents (B, c, h, w)."""
+        scheduler, generators = self.scheduler, request.generators
+        predict = guided(self.model.denoise, source, condition, wordless, request.weights)
+        random = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
+        scheduler.set_timesteps(request.steps, device=source.device)
+        latents = randn_tensor(source.shape, generators, source.device, source.dtype) * scheduler.init_noise_sigma
+        with self.progress_bar(total=len(scheduler.timesteps)) as bar:
+            for step, t in enumerate(scheduler.timesteps):
+                prediction = predict(scheduler.scale_model_input(latents, t), t)
+                latents = scheduler.step(prediction, t, latents, **random).prev_sample
+                latents = self._after_step(request, step, t, latents)
+                bar.update()
+        return latents
+
+    def _after_step(self, request: Request, step: int, t: Tensor, latents: Tensor) -> Tensor:
+        """What the caller's `callback_on_step_end` makes of the latents."""
+        if request.callback is None:
+            return latents
+        known = {"latents": latents}
+        result = request.callback(self, step, t, {name: known[name] for name in request.callback_names})
+        return result.get("latents", latents)
+
+    def _conditions(self, prompts: list[str], pictures: list[Encoded]) -> tuple[Condition, Condition, list[str]]:
+        """What the UNet is given with the words and without them, and the replies in words."""
+        raise NotImplementedError
+
+    def _features(self, square: Image.Image) -> Tensor | None:
+        return None
+
+    def _encoded(self, pictures: list) -> list[Encoded]:
+        """Every picture encoded, the same one only once."""
+        different = {id(picture): picture for picture in pictures}
+        ready = {key: value if isinstance(value, Encoded) else self.encode(value) for key, value in different.items()}
+        return [ready[id(picture)] for picture in pictures]
+
+    def _pictures(self, latents: Tensor) -> list[Image.Image]:
+        decoded = self.vae.decode(latents.to(self.vae.dtype)).sample.float().cpu().numpy()
+        return [images.from_array(values) for values in decoded]
+
+    def _checked(self, prompt: str) -> str:
+        words = asking.instruction(prompt)
+        unknown, known = conversation.unknown_words(self.tokenizer, words)
+        if not known:
+            raise InstructionError(f"no known word in {images.printable(words)[:60]!r}; say it in English, such as: remove the red apple")
+        return words
+
+    def _notes(self, prompt: str, picture: Encoded) -> list[str]:
+        unknown, _ = conversation.unknown_words(self.tokenizer, prompt)
+        words = [word for word in dict.fromkeys(unknown) if word.isalnum()]
+        return [f"words it has never seen: {images.printable(', '.join(words))}"] if words else []
+
+    def _default(self, value: Any, name: str) -> Any:
+        return getattr(self.config, name) if value is None else value
+
+
+class SmartEditPipeline(EditPipeline):
+    """The whole method: the language model understands picture and instruction, QFormer and BIM carry it to the UNet.
+
+    Without `bim` it is the method's stage before BIM: the same call, no feature.
+    """
+
+    model_cpu_offload_seq = "vision_tower->projector->language_model->qformer->bim->unet->vae"
+    _optional_components = ["bim"]
+
+    def __init__(
+        self,
+        vae: AutoencoderKL | PatchAutoencoder,
+        vision_tower: CLIPVisionModel,
+        projector: Projector,
+        language_model: LlamaForCausalLM,
+        qformer: QFormer,
+        bim: BIM | None,
+        unet: UNet2DConditionModel,
+        scheduler: SchedulerMixin,
+        tokenizer: PreTrainedTokenizerBase,
+        picture_size: int = 256,
+        num_inference_steps: int = 12,
+        guidance_scale: float = 1.5,
+        image_guidance_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae, vision_tower=vision_tower, projector=projector, language_model=language_model, qformer=qformer,
+            bim=bim, unet=unet, scheduler=scheduler, tokenizer=tokenizer,
+        )  # fmt: skip
+        self.register_to_config(
+            picture_size=picture_size, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+            image_guidance_scale=image_guidance_scale,
+        )  # fmt: skip
+
+    @torch.no_grad()
+    def understand(self, prompt: str | Sequence[str], image: Image.Image | Encoded | Sequence) -> Understanding:
+        """What the language model makes of instructions and pictures (paired as in a call): reply and edit states."""
+        prompts, pictures = asking.paired(prompt, image)
+        prompts, pictures = [self._checked(text) for text in prompts], self._encoded(pictures)
+        rows = [torch.tensor(conversation.edit_prompt(self.tokenizer, text)) for text in prompts]
+        ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self._execution_device)
+        mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True).to(ids)
+        features = torch.cat([picture.features for picture in pictures])
+        return self.model.understand(ids, mask, image_features=features)
+
+    @torch.no_grad()
+    def condition(self, understanding: Understanding, size: tuple[int, int] | None = None) -> Condition:
+        """What the UNet is given of an understanding, for latents of `size` (h, w), by default the model's own."""
+        if size is None:
+            side = self.config.picture_size // 2 ** (len(self.vae.config.block_out_channels) - 1)
+            size = (side, side)
+        return self.model.condition(understanding, size)
+
+    def reply(self, understanding: Understanding) -> list[str]:
+        """The replies of an understanding, one sentence a row."""
+        return [humanise(self.tokenizer.decode(ids, skip_special_tokens=True)) for ids in understanding.reply]
+
+    def _conditions(self, prompts: list[str], pictures: list[Encoded]) -> tuple[Condition, Condition, list[str]]:
+        understanding = self.understand(prompts, pictures)
+        condition = self.condition(understanding, tuple(pictures[0].source.shape[-2:]))
+        return condition, self.model.without_words(condition), self.reply(understanding)
+
+    def _features(self, square: Image.Image) -> Tensor:
+        view = torch.from_numpy(images.view(square, self.vision_tower.config.image_size))[None]
+        return self.model.mllm.encode_view(view.to(self._execution_device, self.vision_tower.dtype))
+
+
+def _finished(picture: Encoded, square: Image.Image, keep_outside: bool) -> tuple[Image.Image, Image.Image]:
+    """The edited picture at its own size and its changed region."""
+    weight = region.changed_region(picture.decoded, np.asarray(square))
+    whole = images.restore(square, picture.fitted)
+    kept, mask = region.compose(picture.fitted.original, whole, weight, picture.fitted)
+    return (kept if keep_outside else whole), mask
+
+
+@contextmanager
+def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    timings[name] = round(time.perf_counter() - started, 4)

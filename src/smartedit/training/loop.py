@@ -1,0 +1,194 @@
+"""The one training loop: draw, step, average, save; the same command again goes on where it stopped.
+
+Step n draws from generators seeded by (seed, n), so a resumed run sees exactly the samples it would have seen.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from smartedit.errors import TrainingError
+
+WARM_UP_STEPS = 100
+CLIP_NORM = 1.0
+SAVE_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run of a stage does: `rates` maps the names of the trained parts to their peak learning rates."""
+
+    stage: str
+    samples: int
+    batch: int
+    rates: dict[str, float]
+    seed: int = 0
+    ema: float = 0.999
+    final_rate: float = 0.05
+
+    @property
+    def steps(self) -> int:
+        return max(1, math.ceil(self.samples / self.batch))
+
+
+@dataclass
+class Draw:
+    """The random sources of one step."""
+
+    numpy: np.random.Generator
+    torch: torch.Generator
+
+
+@dataclass
+class Report:
+    """One line of a run's log: losses are means over the last reports' steps."""
+
+    step: int
+    steps: int
+    losses: dict[str, float] = field(default_factory=dict)
+    samples_per_second: float = 0.0
+
+    def __str__(self) -> str:
+        losses = "  ".join(f"{name} {value:.4f}" for name, value in self.losses.items())
+        return f"step {self.step}/{self.steps}  {losses}  {self.samples_per_second:.1f} samples/s"
+
+
+Objective = Callable[[Draw], dict[str, Tensor]]
+
+
+class Run:
+    """A resumable run of one stage in its own folder (`config.json`, `log.jsonl`, `state.pt`)."""
+
+    def __init__(self, plan: Plan, parts: dict[str, nn.Module], folder: Path) -> None:
+        self.plan, self.folder = plan, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self.trained = {name: parts[name] for name in plan.rates}
+        self._set_gradients(parts)
+        groups = [
+            {"params": [p for p in part.parameters() if p.requires_grad], "peak": plan.rates[name]} for name, part in self.trained.items()
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01)
+        self.average = {name: {k: v.detach().clone() for k, v in part.state_dict().items()} for name, part in self.trained.items()}
+        self.step = 0
+        self._write_config()
+        self._resume()
+
+    def _set_gradients(self, parts: dict[str, nn.Module]) -> None:
+        for name, part in parts.items():
+            part.train(name in self.trained)
+            part.requires_grad_(name in self.trained)
+            if name in self.trained and hasattr(part, "freeze_fixed"):
+                part.freeze_fixed()
+
+    def _write_config(self) -> None:
+        path = self.folder / "config.json"
+        wanted = {**asdict(self.plan), "torch": torch.__version__, "threads": torch.get_num_threads()}
+        if path.exists():
+            stored = Plan(**{k: v for k, v in json.loads(path.read_text()).items() if k not in ("torch", "threads")})
+            # A finished run may be prolonged; anything else would no longer be the run that the folder's name promises.
+            if replace(stored, samples=self.plan.samples) != self.plan:
+                raise TrainingError(f"{self.folder} holds a run with another plan; give the same options or another --out")
+        path.write_text(json.dumps(wanted, indent=2) + "\n")
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.plan.steps
+
+    def train(self, objective: Objective, seconds: float = math.inf, every: int = 50) -> Iterator[Report]:
+        """Step until the plan is done or the time is up; yields a report every `every` steps and saves as it goes."""
+        started = saved = reported = time.monotonic()
+        recent: deque[dict[str, float]] = deque(maxlen=every)
+        while not self.finished and time.monotonic() - started < seconds:
+            recent.append(self._one(objective))
+            if self.step % every == 0 or self.finished:
+                now = time.monotonic()
+                yield self._report(recent, every * self.plan.batch / max(now - reported, 1e-9))
+                reported = now
+            if time.monotonic() - saved > SAVE_SECONDS:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def _one(self, objective: Objective) -> dict[str, float]:
+        rate = self._rate()
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["peak"] * rate
+        losses = objective(draw(self.plan.seed, self.step))
+        total = sum(value for name, value in losses.items() if not name.startswith("~"))
+        if not torch.isfinite(total):
+            raise TrainingError(f"stage {self.plan.stage}: the loss became {total.item()} at step {self.step}; lower the rate")
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        for group in self.optimizer.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], CLIP_NORM)
+        self.optimizer.step()
+        self.step += 1
+        self._follow()
+        return {name.lstrip("~"): float(value.detach()) for name, value in losses.items()}
+
+    def _rate(self) -> float:
+        """Linear warm-up, then a cosine down to `final_rate`."""
+        warm = min(1.0, (self.step + 1) / WARM_UP_STEPS)
+        done = self.step / self.plan.steps
+        low = self.plan.final_rate
+        return warm * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * done)))
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Exponential moving average, quick at first."""
+        keep = min(self.plan.ema, (1 + self.step) / (10 + self.step))
+        for name, part in self.trained.items():
+            now = part.state_dict()
+            floats = [k for k, v in now.items() if v.is_floating_point()]
+            torch._foreach_lerp_([self.average[name][k] for k in floats], [now[k] for k in floats], 1 - keep)
+
+    def _report(self, recent: deque, speed: float) -> Report:
+        names = recent[-1].keys()
+        losses = {name: float(np.mean([r[name] for r in recent if name in r])) for name in names}
+        report = Report(self.step, self.plan.steps, losses, speed)
+        with open(self.folder / "log.jsonl", "a") as log:
+            log.write(json.dumps({"step": self.step, **losses, "samples_per_second": round(speed, 2)}) + "\n")
+        return report
+
+    def save(self) -> None:
+        """Write everything that resuming needs, whole or not at all."""
+        state = {
+            "step": self.step,
+            "parts": {name: part.state_dict() for name, part in self.trained.items()},
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+        }
+        temporary = self.folder / ".state.pt"
+        torch.save(state, temporary)
+        os.replace(temporary, self.folder / "state.pt")
+
+    def _resume(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, weights_only=True)
+        self.step = state["step"]
+        self.average = state["average"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name, part in self.trained.items():
+            part.load_state_dict(state["parts"][name])
+
+    def averaged(self) -> dict[str, dict[str, Tensor]]:
+        """The averaged weights of the trained parts: what the next stage starts from."""
+        return self.average
+
+
+def draw(seed: int, step: int) -> Draw:
+    """The random sources of step `step` of a run with this seed."""
+    return Draw(np.random.default_rng([seed, step]), torch.Generator().manual_seed(seed * 1_000_003 + step))

@@ -1,0 +1,61 @@
+"""What each stage minimises. Every loss is a mean over the batch, so that runs of any batch size compare."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+#: Squared change (summed over a picture's latents) below which an edit counts as hardly there; keeps `undone` finite.
+FAINT = 30.0
+
+
+def undone(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
+    """The share of an edit that is still to do, (B,): 0 when the target is met, 1 when nothing was changed.
+
+    ||predicted - target||^2 / ||anchor - target||^2 per sample, with `anchor` the latents the prediction starts from. Dividing
+    gives a pencil the same weight as a wall; damage outside the edit counts in the same currency.
+    """
+    left = (predicted - target).square().flatten(1).sum(1)
+    change = (anchor - target).square().flatten(1).sum(1)
+    return left / (change + FAINT)
+
+
+def drop_conditions(count: int, probability: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Which samples lose their text and which their picture, two bool (B,) from one uniform each.
+
+    With p = 0.05: text only below 0.05, both up to 0.10, picture only up to 0.15 (official-code.md, section 4, step 3).
+    """
+    u = torch.rand(count, generator=generator)
+    return u < 2 * probability, (u >= probability) & (u < 3 * probability)
+
+
+def draw_timesteps(count: int, last: int, noisiest: float, generator: torch.Generator) -> Tensor:
+    """Timesteps (B,): a share `noisiest` at pure noise, where what to edit is decided, the rest uniform in 0 ... last."""
+    uniform = torch.randint(0, last + 1, (count,), generator=generator)
+    pure = torch.rand(count, generator=generator) < noisiest
+    return torch.where(pure, torch.full_like(uniform, last), uniform)
+
+
+def contrast(left: Tensor, right: Tensor, scale: Tensor) -> Tensor:
+    """Symmetric InfoNCE between two (B, D) sets whose rows belong together (CLIP)."""
+    logits = scale * F.normalize(left, dim=-1) @ F.normalize(right, dim=-1).T
+    targets = torch.arange(len(left))
+    return (F.cross_entropy(logits, targets) + F.cross_entropy(logits.T, targets)) / 2
+
+
+def region_contrast(patches: Tensor, phrases: Tensor, owner: Tensor, scale: Tensor) -> Tensor:
+    """Cross-entropy of each patch (N, D) over phrases (K, D), `owner` (N,) naming the right one."""
+    logits = scale * F.normalize(patches, dim=-1) @ F.normalize(phrases, dim=-1).T
+    return F.cross_entropy(logits, owner)
+
+
+def edges(pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Horizontal and vertical differences of (B, C, H, W)."""
+    return pictures[..., 1:] - pictures[..., :-1], pictures[..., 1:, :] - pictures[..., :-1, :]
+
+
+def reconstruction(decoded: Tensor, picture: Tensor) -> Tensor:
+    """Mean absolute error of pixels and, half as heavy, of their differences, which keeps edges sharp and hides seams."""
+    pixel = F.l1_loss(decoded, picture)
+    return pixel + 0.5 * sum(F.l1_loss(a, b) for a, b in zip(edges(decoded), edges(picture)))

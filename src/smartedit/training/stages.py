@@ -1,0 +1,102 @@
+"""The recipe as a table: what each stage trains, at which rates, on how much; and how to run one or all.
+
+Foundations (what full size downloads): autoencoder, clip, language, base. The method: align (stage 1), joint (stage 2
+without BIM), edit (stage 2 with BIM). Every stage starts from the averaged weights of the stages above it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from smartedit.data.cache import Cache, build_cache, shard_pictures
+from smartedit.errors import TrainingError
+from smartedit.models.presets import get_preset
+from smartedit.training import objectives
+from smartedit.training.loop import Draw, Plan, Report, Run
+from smartedit.training.workshop import Workshop, save_weights
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row: `rates` maps trained parts to peak learning rates; `samples` is the full recipe."""
+
+    name: str
+    objective: objectives.Objective
+    rates: dict[str, float]
+    samples: int
+    batch: int = 16
+
+
+STAGES = (
+    Stage("autoencoder", objectives.autoencoder, {"vae": 1e-3}, samples=100_000),
+    Stage("clip", objectives.clip, {"vision_tower": 1e-3, "text_encoder": 1e-3, "contrast": 1e-3}, samples=300_000, batch=48),
+    Stage("language", objectives.language, {"vision_tower": 3e-4, "projector": 1e-3, "language_model": 1e-3}, samples=500_000),
+    Stage("base", objectives.base, {"unet": 6e-4, "text_encoder": 3e-4}, samples=500_000),
+    Stage("align", objectives.align, {"language_model": 2e-4, "qformer": 6e-4}, samples=100_000),
+    Stage("joint", objectives.joint, {"language_model": 1e-4, "qformer": 2e-4, "unet": 3e-4}, samples=500_000),
+    Stage("edit", objectives.edit, {"language_model": 1e-4, "qformer": 2e-4, "bim": 6e-4, "unet": 3e-4}, samples=500_000),
+)
+
+#: How many pictures the linear basis and the decoder are fitted to.
+AUTOENCODER_PICTURES = 3000
+
+
+def stage_named(name: str) -> Stage:
+    """The row of that name; TrainingError names the others."""
+    for stage in STAGES:
+        if stage.name == name:
+            return stage
+    raise TrainingError(f"there is no stage {name!r}; the stages are {', '.join(s.name for s in STAGES)}")
+
+
+def prepare(shop: Workshop, data: Path, out: Path, say: Callable[[str], None]) -> None:
+    """Fit the autoencoder's basis if it is new, then bring the caches of latents up to date and load them."""
+    basis = out / "basis.safetensors"
+    vae = shop.parts["vae"]
+    if not basis.exists():
+        say(f"fitting the patch basis to {AUTOENCODER_PICTURES} pictures of {data / 'train'}")
+        vae.fit_basis(shard_pictures(data / "train", AUTOENCODER_PICTURES))
+        save_weights({"basis": {k: getattr(vae, k) for k in ("mean", "basis", "scale")}}, out)
+    from safetensors.torch import load_file
+
+    for name, value in load_file(basis).items():
+        getattr(vae, name).copy_(value)
+    preset = get_preset("tiny")
+    patch = preset.tables["vision_tower"]["patch_size"]
+    for split in ("train", "validation"):
+        added = build_cache(data / split, out / "cache" / split, lambda x: vae.encode(x).latent_dist.mode(), preset.view, patch)
+        say(f"{split}: {added} shards newly encoded")
+    shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
+    say(f"train: {len(shop.train.pairs)} pairs of {len(shop.train.scenes)} scenes")
+
+
+def load_so_far(shop: Workshop, out: Path, before: str | None = None) -> None:
+    """Load the averaged weights of every stage above `before` (all stages if None)."""
+    for stage in STAGES:
+        if stage.name == before:
+            break
+        shop.load_weights(out / stage.name / "weights")
+    with torch.no_grad():
+        shop.parts["qformer"].set_null_context(shop.text_context([""]))
+
+
+def run_stage(
+    shop: Workshop, stage: Stage, data: Path, out: Path, *, share: float = 1.0, minutes: float = math.inf, seed: int = 0
+) -> Iterator[Report]:
+    """Train one stage for `share` of its samples or until the time is up; yields reports, leaves weights behind."""
+    load_so_far(shop, out, stage.name)
+    if stage.name == "autoencoder":
+        shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
+    plan = Plan(stage.name, samples=math.ceil(stage.samples * share), batch=stage.batch, rates=stage.rates, seed=seed)
+    run = Run(plan, shop.parts, out / stage.name)
+
+    def objective(draw: Draw):
+        return stage.objective(shop, draw, stage.batch)
+
+    yield from run.train(objective, minutes * 60)
+    save_weights(run.averaged(), out / stage.name / "weights")

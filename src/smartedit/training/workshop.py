@@ -1,0 +1,110 @@
+"""What all stages work on: the parts of a model, its tokenizer, its scheduler and the cached data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
+
+from smartedit.conversation import CONTEXT_LENGTH, build_tokenizer, edit_ids
+from smartedit.data.cache import Cache
+from smartedit.models.mllm import MLLM
+from smartedit.models.presets import build, build_scheduler, get_preset
+from smartedit.models.smartedit import SmartEdit
+from smartedit.world.vocabulary import vocabulary
+
+#: CLIP's own normalisation of pictures in [0, 1].
+CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+class ContrastHeads(nn.Module):
+    """What contrast needs and nothing else does: projections of both towers, a vector for "no object", the scale."""
+
+    def __init__(self, image_width: int, text_width: int, width: int = 192) -> None:
+        super().__init__()
+        self.picture = nn.Linear(image_width, width, bias=False)
+        self.patch = nn.Linear(image_width, width, bias=False)
+        self.text = nn.Linear(text_width, width, bias=False)
+        self.nothing = nn.Parameter(torch.randn(width) * 0.1)
+        self.log_scale = nn.Parameter(torch.tensor(2.6))
+
+    @property
+    def scale(self) -> Tensor:
+        """The inverse temperature, at most 100 as in CLIP."""
+        return self.log_scale.exp().clamp(max=100.0)
+
+
+@dataclass
+class Workshop:
+    """Everything a loss may touch. `train` and `validation` are None until their caches exist."""
+
+    parts: dict[str, nn.Module]
+    tokenizer: PreTrainedTokenizerFast
+    scheduler: object
+    train: Cache | None = None
+    validation: Cache | None = None
+    extra: dict = field(default_factory=dict)
+
+    @classmethod
+    def fresh(cls, preset: str = "tiny", seed: int = 0) -> Workshop:
+        """Random parts of a preset, reproducible from the seed."""
+        torch.manual_seed(seed)
+        tokenizer = build_tokenizer(list(vocabulary()))
+        parts = build(preset, len(tokenizer))
+        tables = get_preset(preset).tables
+        parts["contrast"] = ContrastHeads(tables["vision_tower"]["hidden_size"], tables["text_encoder"]["hidden_size"])
+        nn.init.zeros_(parts["unet"].conv_out.weight)
+        nn.init.zeros_(parts["unet"].conv_out.bias)
+        return cls(parts, tokenizer, build_scheduler(preset))
+
+    def __post_init__(self) -> None:
+        first = edit_ids(self.tokenizer)[0]
+        self.mllm = MLLM(self.parts["vision_tower"], self.parts["projector"], self.parts["language_model"], first)
+
+    def model(self, with_bim: bool) -> SmartEdit:
+        """The parts assembled; without BIM the feature is left out (stage `joint`)."""
+        bim = self.parts["bim"] if with_bim else None
+        return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], anchored=True)
+
+    def text_context(self, texts: list[str]) -> Tensor:
+        """CLIP text states of every text, padded to the context length: (B, 40, width)."""
+        rows = [[self.tokenizer.bos_token_id, *ids][: CONTEXT_LENGTH - 1] + [self.tokenizer.eos_token_id]
+                for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+        ids = torch.zeros(len(rows), CONTEXT_LENGTH, dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+        return self.parts["text_encoder"](input_ids=ids).last_hidden_state
+
+    def text_ends(self, texts: list[str]) -> Tensor:
+        """CLIP text state at the end of every text: (B, width). Pads no further than the longest."""
+        rows = [[self.tokenizer.bos_token_id, *ids][: CONTEXT_LENGTH - 1] + [self.tokenizer.eos_token_id]
+                for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
+        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = torch.tensor(row)
+        states = self.parts["text_encoder"](input_ids=ids).last_hidden_state
+        return states[torch.arange(len(rows)), torch.tensor([len(r) - 1 for r in rows])]
+
+    def load_weights(self, folder: Path) -> list[str]:
+        """Load every part that has a file in `folder`; gives their names."""
+        found = [path for path in sorted(folder.glob("*.safetensors")) if path.stem in self.parts]
+        for path in found:
+            self.parts[path.stem].load_state_dict(load_file(path))
+        return [path.stem for path in found]
+
+
+def save_weights(weights: dict[str, dict[str, Tensor]], folder: Path) -> None:
+    """One safetensors file a part."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, tensors in weights.items():
+        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, folder / f"{name}.safetensors")
+
+
+def normalise_view(view: Tensor) -> Tensor:
+    """uint8 (B, 3, V, V) -> float, as CLIP's towers expect it."""
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (CLIP_MEAN, CLIP_STD))
+    return (view.float() / 255 - mean) / std

@@ -1,0 +1,88 @@
+"""Keep what is not edited: the region follows the difference, and everything outside it is the user's own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import noise_picture
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from smartedit import images, region
+
+
+def plate(value: int = 120, size: int = 96) -> np.ndarray:
+    return np.full((size, size, 3), value, np.uint8)
+
+
+def test_no_difference_is_an_empty_region():
+    assert not region.changed_region(plate(), plate()).any()
+
+
+def test_faint_differences_are_the_decoders_own():
+    noisy = plate() + np.random.default_rng(0).integers(0, 8, (96, 96, 3)).astype(np.uint8)
+    assert not region.changed_region(plate(), noisy).any()
+
+
+def test_specks_are_dropped():
+    edited = plate()
+    edited[10:13, 10:13] = 250
+    assert not region.changed_region(plate(), edited).any()
+
+
+@given(st.integers(8, 60), st.integers(8, 60), st.integers(8, 30), st.integers(8, 30))
+def test_the_region_covers_the_edit_and_little_more(x, y, width, height):
+    edited = plate()
+    edited[y : y + height, x : x + width] = 220
+    weight = region.changed_region(plate(), edited)
+    assert (weight[y : y + height, x : x + width] == 1).all()
+    outside = np.ones((96, 96), bool)
+    outside[max(0, y - 9) : y + height + 9, max(0, x - 9) : x + width + 9] = False
+    assert not weight[outside].any()
+    assert 0 <= weight.min() and weight.max() <= 1 and weight.dtype == np.float32
+
+
+def test_weak_parts_count_only_where_they_touch_strong_ones():
+    edited = plate()
+    edited[20:40, 20:40] = 200
+    edited[20:40, 40:60] = 136  # a shadow beside the edit
+    edited[70:90, 70:90] = 136  # the same difference alone
+    weight = region.changed_region(plate(), edited)
+    assert weight[30, 55] == 1 and weight[80, 80] == 0
+
+
+def test_gaps_are_closed_and_picture_edges_are_not_feathered():
+    edited = plate()
+    edited[0:30, 0:30] = 220
+    edited[14:16, 0:30] = 120
+    weight = region.changed_region(plate(), edited)
+    assert (weight[:30, :30] == 1).all()
+
+
+def test_a_change_of_everything_is_the_whole_picture():
+    assert (region.changed_region(plate(60), plate(200)) == 1).all()
+
+
+@pytest.mark.parametrize("size", [(96, 96), (301, 170), (50, 400), (1, 1), (1000, 20)])
+def test_outside_the_region_every_pixel_is_the_users_own(size):
+    original = noise_picture(*size)
+    fitted = images.fit(original, 96)
+    weight = np.zeros((96, 96), np.float32)
+    weight[40:60, 30:50] = 1
+    weight[40:60, 50:54] = 0.5
+    edited = noise_picture(*size, seed=1)
+    result, mask = region.compose(original, edited, weight, fitted)
+    inside = np.asarray(mask) > 0
+    assert result.size == mask.size == size
+    assert np.array_equal(np.asarray(result)[~inside], np.asarray(original)[~inside])
+    if size == (96, 96):
+        assert inside.sum() == 20 * 24
+        assert np.array_equal(np.asarray(result)[40:60, 30:50], np.asarray(edited)[40:60, 30:50])
+
+
+def test_box_of_a_region():
+    mask = Image.new("L", (10, 8))
+    assert region.box(mask) is None
+    mask.paste(255, (2, 3, 6, 5))
+    assert region.box(mask) == [2, 3, 6, 5]
