@@ -1,15 +1,15 @@
-"""What every test may use: quiet libraries, few threads, made-up pictures."""
+"""What every test may use: quiet libraries, few threads, random pipelines and their bundles."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from PIL import Image
@@ -18,23 +18,12 @@ settings.register_profile("house", deadline=None, max_examples=25, suppress_heal
 settings.load_profile("house")
 
 
-def noise_picture(width: int, height: int, seed: int = 0) -> Image.Image:
-    """A picture of independent random bytes: any change to any pixel shows."""
-    values = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    return Image.fromarray(values)
+@pytest.fixture(scope="session")
+def outside() -> dict[str, str]:
+    """The environment of a program started by a test: it finds the package under test from any folder."""
+    import smartedit
 
-
-def photo_like(width: int = 320, height: int = 240, seed: int = 0) -> Image.Image:
-    """A picture with the statistics of a photograph: 1/f structure in correlated colours, and sensor noise."""
-    rng = np.random.default_rng(seed)
-    fy, fx = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None]
-    amplitude = 1 / np.maximum(np.hypot(fy, fx), 1 / max(width, height)) ** 1.1
-    shape = (3, height, width)
-    waves = np.fft.ifft2(amplitude * np.fft.fft2(rng.normal(size=shape))).real
-    grey = waves[:1] + 0.35 * waves
-    grey = (grey - grey.mean()) / grey.std()
-    values = 120 + 48 * grey + rng.normal(size=shape) * 4
-    return Image.fromarray(values.clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
+    return {**os.environ, "PYTHONPATH": str(Path(smartedit.__file__).parents[1])}
 
 
 @pytest.fixture
@@ -73,7 +62,7 @@ def pipe(random_parts):
     """A whole pipeline that has learned nothing: every step runs, the pictures are noise."""
     from smartedit.pipeline import SmartEditPipeline
 
-    made = SmartEditPipeline(**{name: part for name, part in random_parts.items() if name != "text_encoder"}, num_inference_steps=2)
+    made = SmartEditPipeline(**{name: part for name, part in random_parts.items() if name != "text_encoder"}, num_inference_steps=1)
     made.set_progress_bar_config(disable=True)
     return made
 
@@ -84,7 +73,7 @@ def rival(random_parts):
     from smartedit.baseline import BasePipeline
 
     names = ("vae", "text_encoder", "unet", "scheduler", "tokenizer")
-    made = BasePipeline(**{name: random_parts[name] for name in names}, num_inference_steps=2)
+    made = BasePipeline(**{name: random_parts[name] for name in names}, num_inference_steps=1)
     made.set_progress_bar_config(disable=True)
     return made
 
@@ -98,3 +87,27 @@ def weights_folder(pipe, rival, tmp_path_factory):
     bundles.write(pipe, folder / "tiny")
     bundles.write(rival, folder / "base", without=("vae", "scheduler", "tokenizer"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def mini_run(tmp_path_factory):
+    """A dozen rendered pairs, their shards, and a workshop over them: enough to take a step of every stage."""
+    from types import SimpleNamespace
+
+    import torch
+
+    from smartedit.training import stages
+    from smartedit.training.workshop import Workshop
+    from smartedit.world.engine import make_pairs
+    from smartedit.world.shards import pair_row, write_shard
+
+    torch.set_num_threads(1)
+    home = tmp_path_factory.mktemp("mini")
+    pairs = {"train": [pair for i in range(5) for pair in make_pairs("train", i)], "validation": make_pairs("validation", 0)}
+    for split, made in pairs.items():
+        folder = home / "data" / split
+        folder.mkdir(parents=True)
+        write_shard([pair_row(pair) for pair in made], folder / f"{split}-00000.parquet")
+    shop = Workshop.fresh("tiny", seed=0)
+    stages.prepare(shop, home / "data", home / "run", say=lambda _: None)
+    return SimpleNamespace(shop=shop, pairs=pairs["train"], data=home / "data", out=home / "run")

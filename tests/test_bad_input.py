@@ -9,9 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import noise_picture
+from made_pictures import bomb_header, noise_picture
 from PIL import Image
-from test_images import bomb_header
 
 from smartedit import bundles, cli, images
 
@@ -69,6 +68,13 @@ def at_home(weights_folder, monkeypatch, tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def loaded(at_home, pipe, monkeypatch):
+    """`at_home`, with the random pipeline already in memory: what these tests are about comes after loading."""
+    monkeypatch.setattr(cli, "_pipeline", lambda name: pipe)
+    return at_home
+
+
 def refused(capsys, folder, *args: object) -> str:
     """The one line that a command says when it refuses, after checking all that must hold then."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
@@ -92,27 +98,29 @@ def test_missing_and_folder(at_home, capsys):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_odd_pictures_are_handled(at_home, capsys, name):
+def test_odd_pictures_are_handled(loaded, capsys, name):
     data, size = ODD[name]
-    (at_home / name).write_bytes(data)
+    (loaded / name).write_bytes(data)
     assert cli.main(["edit", name, ASK, "-o", "out.png", "--steps", "1"]) == 0, capsys.readouterr().err
     assert images.open("out.png").size == size
 
 
 @pytest.mark.parametrize(("words", "reason"), [("", "empty"), (" \n ", "empty"), ("x" * 10_000, "10000 characters"),
                                                 ("qwzx plugh xyzzy", "no known word"), ("🎉🎉🎉", "no known word"), ("把苹果拿走", "no known word")])  # fmt: skip
-def test_instructions_that_say_nothing(at_home, capsys, words, reason):
-    assert reason in refused(capsys, at_home, "edit", "good.png", words)
+def test_instructions_that_say_nothing(loaded, capsys, words, reason):
+    assert reason in refused(capsys, loaded, "edit", "good.png", words)
 
 
 @pytest.mark.parametrize("words", ["remove the 🍎 apple", "remove 苹果 the apple", "REMOVE THE APPLE!!!", "remove\tthe\r\napple", "apple \u202e\u200d"])
-def test_emoji_and_other_scripts(at_home, words):
+def test_emoji_and_other_scripts(loaded, words):
     assert cli.main(["edit", "good.png", words, "-o", "out.png", "--steps", "1"]) == 0
 
 
-def test_words_outside_the_vocabulary_are_told_on_one_line(at_home, capsys):
+def test_words_outside_the_vocabulary_are_told_on_one_line(loaded, capsys):
     assert cli.main(["edit", "good.png", "remove the gizmo apple", "-o", "out.png", "--steps", "1"]) == 0
-    assert capsys.readouterr().err == "note: words it has never seen: gizmo\n"
+    notes = capsys.readouterr().err.splitlines()
+    assert notes[0] == "note: words it has never seen: gizmo"
+    assert len(notes) == 2 and "trained on nothing else" in notes[1], "and it is no rendered scene either"
 
 
 @pytest.mark.parametrize("place", ["missing/out.png", "good.png/out.png", ".", "out.txt", "out"])
@@ -155,10 +163,10 @@ def test_other_commands_refuse_in_one_line(at_home, capsys, args):
     refused(capsys, at_home, *args)
 
 
-def test_as_a_person_sees_it(tmp_path):
+def test_as_a_person_sees_it(tmp_path, outside):
     """The installed program, once, from outside: exit code, streams, nothing left behind."""
     command = [sys.executable, "-m", "smartedit.cli", "edit", "nothing.png", ASK]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=outside)
     assert done.returncode == 2 and done.stdout == ""
     assert done.stderr == "smartedit: there is no picture nothing.png; check the path\n"
     assert list(tmp_path.iterdir()) == []

@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import os
 import stat
-import struct
-import zlib
 
 import numpy as np
 import pytest
-from conftest import noise_picture
 from hypothesis import given
 from hypothesis import strategies as st
+from made_pictures import bomb_header, noise_picture
 from PIL import Image
 
 from smartedit import images
@@ -65,14 +63,6 @@ def test_corrupt_png_is_damaged(picture_file):
     data[60:200] = bytes(140)
     path.write_bytes(data)
     assert "damaged" in open_error(path)
-
-
-def bomb_header(width: int, height: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("size", [(8001, 8000), (60_000, 60_000)])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import noise_picture
 from hypothesis import given
 from hypothesis import strategies as st
+from made_pictures import noise_picture
 from PIL import Image
 
 from smartedit import images, region

@@ -64,6 +64,17 @@ def scale(value: float, name: str) -> float:
     return float(value)
 
 
+def seed_number(value: int) -> int:
+    """A whole number of any library as an int, checked."""
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        whole = -1
+    if not 0 <= whole <= LARGEST_SEED:
+        raise SmartEditError(f"seed is {value}; give a whole number from 0 to {LARGEST_SEED}")
+    return whole
+
+
 def generators(
     count: int, generator: torch.Generator | list[torch.Generator] | None, seed: int | Sequence[int] | None
 ) -> tuple[list[torch.Generator], list[int]]:
@@ -79,22 +90,11 @@ def generators(
         found = list(generator) if isinstance(generator, (list, tuple)) else [generator] * count
         return _as_many(found, count, "generators"), [g.initial_seed() for g in found]
     if seed is None or not isinstance(seed, (list, tuple)):
-        first = secrets.randbelow(2**31) if seed is None else _seed(seed)
+        first = secrets.randbelow(2**31) if seed is None else seed_number(seed)
         seeds = [first + number for number in range(count)]
     else:
-        seeds = _as_many([_seed(value) for value in seed], count, "seeds")
+        seeds = _as_many([seed_number(value) for value in seed], count, "seeds")
     return [torch.Generator("cpu").manual_seed(s) for s in seeds], seeds
-
-
-def _seed(value: int) -> int:
-    """A whole number of any library as an int, checked."""
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        whole = -1
-    if not 0 <= whole <= LARGEST_SEED:
-        raise SmartEditError(f"seed is {value}; give a whole number from 0 to {LARGEST_SEED}")
-    return whole
 
 
 def _as_many(values: list, count: int, name: str) -> list:

@@ -86,9 +86,9 @@ def digest(name: str | os.PathLike) -> str:
 
 
 def write(pipeline, folder: str | os.PathLike, without: tuple[str, ...] = ()) -> Path:
-    """Save a pipeline in half precision, in files of at most `SHARD_SIZE`, in place of what the folder held.
+    """Save a pipeline in half precision, in files of at most `SHARD_SIZE`, in place of the one that the folder held.
 
-    Parts named in `without` are left to the lender. The pipeline itself keeps its precision.
+    What people wrote beside it (`*.md`) stays. Parts named in `without` are left to the lender. The pipeline itself keeps its precision.
     """
     import torch
 
@@ -102,6 +102,8 @@ def write(pipeline, folder: str | os.PathLike, without: tuple[str, ...] = ()) ->
         for name in without:
             shutil.rmtree(half / name)
         _tidy(half)
+        for page in folder.glob("*.md"):
+            shutil.copy2(page, half)
         shutil.rmtree(folder, ignore_errors=True)
         half.replace(folder)
     return folder

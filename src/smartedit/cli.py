@@ -131,6 +131,8 @@ def _edit(args) -> None:
     from smartedit import asking, images, region
 
     settings = _settings(args)
+    if args.seed is not None:
+        asking.seed_number(args.seed)
     asking.instruction(args.instruction)
     picture = images.open(args.picture)
     output = Path(args.output) if args.output else Path(args.picture).with_name(f"{Path(args.picture).stem}-edited.png")

@@ -49,7 +49,7 @@ def build_tokenizer(words: list[str]) -> PreTrainedTokenizerFast:
     ordered = ["<unk>", "<s>", "</s>", "user:", "assistant:", *sorted(set(words) - {"user:", "assistant:"})]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(ordered)}, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"user:|assistant:|[a-z]+(?:['’-][a-z]+)*|\d+|\S"), "removed", invert=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"user:|assistant:|[a-z]+|\d+|\S"), "removed", invert=True)
     tokenizer.add_special_tokens([AddedToken(t, lstrip=True, rstrip=True, normalized=False) for t in (*MARKERS, *EDIT_TOKENS)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<unk>", bos_token="<s>", eos_token="</s>",

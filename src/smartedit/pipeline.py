@@ -29,6 +29,7 @@ from transformers import CLIPVisionModel, LlamaForCausalLM, PreTrainedTokenizerB
 from smartedit import asking, bundles, conversation, images, region
 from smartedit.errors import InstructionError, ModelError, PictureError, SmartEditError
 from smartedit.guidance import branch_weights, guided
+from smartedit.likeness import looks_rendered
 from smartedit.models.autoencoder import PatchAutoencoder
 from smartedit.models.bim import BIM
 from smartedit.models.mllm import MLLM, Projector
@@ -88,7 +89,8 @@ class EditPipeline(DiffusionPipeline):
     """An editor's walk from picture and words to picture; a subclass says what the words mean (`_conditions`).
 
     Beside its modules it is configured, and saved, with `picture_size`, the side of the square the model works on in
-    pixels, and the defaults of the call: `num_inference_steps`, `guidance_scale`, `image_guidance_scale`.
+    pixels, `only_rendered`, whether it was trained on the rendered world alone (then it says so when given something
+    else), and the defaults of the call: `num_inference_steps`, `guidance_scale`, `image_guidance_scale`.
     """
 
     _callback_tensor_inputs = ("latents",)
@@ -248,7 +250,10 @@ class EditPipeline(DiffusionPipeline):
     def _notes(self, prompt: str, picture: Encoded) -> list[str]:
         unknown, _ = conversation.unknown_words(self.tokenizer, prompt)
         words = [word for word in dict.fromkeys(unknown) if word.isalnum()]
-        return [f"words it has never seen: {images.printable(', '.join(words))}"] if words else []
+        notes = [f"words it has never seen: {images.printable(', '.join(words))}"] if words else []
+        if self.config.only_rendered and not looks_rendered(picture.fitted.square):
+            notes.append("this does not look like a rendered scene, and this model was trained on nothing else; expect little")
+        return notes
 
     def _default(self, value: Any, name: str) -> Any:
         return getattr(self.config, name) if value is None else value
@@ -275,6 +280,7 @@ class SmartEditPipeline(EditPipeline):
         scheduler: SchedulerMixin,
         tokenizer: PreTrainedTokenizerBase,
         picture_size: int = 256,
+        only_rendered: bool = True,
         num_inference_steps: int = 12,
         guidance_scale: float = 1.5,
         image_guidance_scale: float = 1.0,
@@ -285,8 +291,8 @@ class SmartEditPipeline(EditPipeline):
             bim=bim, unet=unet, scheduler=scheduler, tokenizer=tokenizer,
         )  # fmt: skip
         self.register_to_config(
-            picture_size=picture_size, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
-            image_guidance_scale=image_guidance_scale,
+            picture_size=picture_size, only_rendered=only_rendered, num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale,
         )  # fmt: skip
 
     @torch.no_grad()

@@ -20,7 +20,12 @@ def mllm(seed: int = 0) -> MLLM:
     torch.manual_seed(seed)
     tower = CLIPVisionModel(
         CLIPVisionConfig(
-            hidden_size=24, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, image_size=16, patch_size=8
+            hidden_size=24,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            intermediate_size=32,
+            image_size=16,
+            patch_size=8,
         )
     )
     language = LlamaForCausalLM(

@@ -39,7 +39,6 @@ def test_what_lies_in_the_subspace_comes_back(fitted):
     assert picture.shape == (2, 3, 20, 12)
     torch.testing.assert_close(fitted.encode(picture).latent_dist.mode(), z, atol=1e-4, rtol=1e-4)
     x = _tensor(_pictures(seed=3, count=2))
-    x = x - 0 * x
     again = fitted(fitted(x))
     torch.testing.assert_close(again, fitted(x), atol=1e-5, rtol=1e-4)
 
@@ -59,11 +58,11 @@ def test_fresh_decoder_is_the_linear_reconstruction_of_numpy(fitted):
 
 
 @torch.no_grad()
-def test_latents_are_half_whitened_with_mean_variance_one(fitted):
+def test_latents_are_half_whitened_and_the_largest_variance_is_one(fitted):
     z = fitted.encode(_tensor(_pictures())).latent_dist.mode()
     variance = z.permute(1, 0, 2, 3).flatten(1).var(1, unbiased=False)
-    assert variance.mean().item() == pytest.approx(1, rel=1e-3)
-    torch.testing.assert_close(variance, fitted.deviation / fitted.deviation.mean(), rtol=1e-2, atol=1e-3)
+    assert variance.max().item() == pytest.approx(1, rel=1e-3)
+    torch.testing.assert_close(variance, fitted.deviation / fitted.deviation[0], rtol=1e-2, atol=1e-3)
     torch.testing.assert_close(fitted.basis.T @ fitted.basis, torch.eye(10), atol=1e-5, rtol=0)
 
 
@@ -99,4 +98,4 @@ def test_folder_round_trip(fitted, tmp_path):
     fitted.save_pretrained(tmp_path)
     loaded = PatchAutoencoder.from_pretrained(tmp_path)
     x = _tensor(_pictures(1))
-    assert torch.equal(loaded(x), fitted(x)) and loaded.config.block_out_channels == fitted.config.block_out_channels
+    assert torch.equal(loaded(x), fitted(x)) and loaded.patch == fitted.patch

@@ -51,7 +51,8 @@ def test_widths_fit_together(name):
     qformer, bim, unet = (parts[part].config for part in ("qformer", "bim", "unet"))
     assert tuple(parts) == PARTS
     assert qformer.encoder_width == parts["language_model"].config.hidden_size == parts["projector"].config.hidden
-    assert (bim.image_width or bim.width) == parts["vision_tower"].config.hidden_size == parts["projector"].config.image_width
+    seen = parts["vision_tower"].config.hidden_size
+    assert (bim.image_width or bim.width) == seen == parts["projector"].config.image_width
     assert qformer.hidden == bim.context_width == unet.cross_attention_dim == parts["text_encoder"].config.hidden_size
     assert qformer.queries == parts["text_encoder"].config.max_position_embeddings
     assert bim.feature_channels == unet.block_out_channels[0]

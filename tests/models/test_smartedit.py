@@ -4,7 +4,7 @@ import pytest
 import small
 import torch
 
-from smartedit.models.smartedit import Condition
+from smartedit.models.smartedit import Condition, Understanding
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,8 @@ def test_a_picture_is_encoded_once_and_asked_often(model, monkeypatch):
     monkeypatch.setattr(model.mllm, "encode_view", lambda _: pytest.fail("encoded again"))
     again = model.understand(small.prompt(9), image_features=first.image_features, max_tokens=3)
     torch.testing.assert_close(again.edit_states, first.edit_states)
-    many = model.understand(torch.cat([small.prompt(9), small.prompt(12)]), image_features=first.image_features, max_tokens=3)
+    prompts = torch.cat([small.prompt(9), small.prompt(12)])
+    many = model.understand(prompts, image_features=first.image_features, max_tokens=3)
     torch.testing.assert_close(many.edit_states[:1], first.edit_states, atol=1e-4, rtol=1e-3)
     assert not torch.allclose(many.edit_states[1], many.edit_states[0], atol=1e-2)
 
@@ -59,7 +60,8 @@ def test_without_words_keeps_the_feature(model, understanding):
     condition = model.condition(understanding, (8, 8))
     wordless = model.without_words(condition)
     assert wordless.feature is condition.feature
-    assert torch.equal(wordless.context, torch.full((1, 5, 16), 0.5)) and torch.equal(model.null_context, wordless.context)
+    assert torch.equal(wordless.context, torch.full((1, 5, 16), 0.5))
+    assert torch.equal(model.null_context, wordless.context)
 
 
 @torch.no_grad()
@@ -88,8 +90,6 @@ def test_gradient_flows_from_prediction_to_the_language_model():
     ids = torch.cat([small.prompt(9), torch.tensor([small.EDIT])], dim=1)
     features = model.mllm.encode_view(torch.randn(1, 3, 16, 16))
     states, mask = model.mllm(ids, features).edit_states()
-    from smartedit.models.smartedit import Understanding
-
     condition = model.condition(Understanding(states, features, []), (8, 8), mask)
     noisy, source = torch.randn(2, 1, 4, 8, 8)
     model.denoise(noisy, source, 5, condition).square().sum().backward()

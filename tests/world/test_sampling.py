@@ -21,7 +21,7 @@ from smartedit.world.scene import Scene
 from smartedit.world.splits import SEEDS, combination_split, split_of_seed
 from smartedit.world.surfaces import TABLES
 
-seeds = st.sampled_from([seeds.start for seeds in SEEDS.values()]).flatmap(lambda start: st.integers(start, start + 500))
+seeds = st.builds(lambda split, index: SEEDS[split][index], st.sampled_from(list(SEEDS)), st.integers(0, 500))
 compositions = st.sampled_from([None, *COMPOSITIONS])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from smartedit.bench.run import STATUSES
+from smartedit.bench.run import ORACLES, STATUSES
 
 
 def markdown(result: Mapping) -> str:
@@ -26,6 +26,12 @@ def markdown(result: Mapping) -> str:
     parts += ["## How the edits went", _measures(editors), "## What became of the cases", _statuses(editors)]
     parts += [_failures(name, editor) for name, editor in editors.items() if editor["failed"]]
     return "\n\n".join(parts) + "\n"
+
+
+def headline(result: Mapping) -> str:
+    """The one table that README and model card show: rates per group of every editor in a `summary`, oracles left out."""
+    editors = {name: editor["groups"] for name, editor in result["editors"].items() if name not in ORACLES}
+    return _rates(editors, f"{result['count']} cases of {result['suite']}")
 
 
 def _rates(columns: Mapping[str, Mapping[str, Mapping]], what: str) -> str:

@@ -42,7 +42,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
 
     Args: `latent_channels` C; `block_out_channels` as in AutoencoderKL gives the patch, 2 ** (length - 1), and with its
     first and last entry the widths of the decoder's fine (4 x 4 pixels) and coarse (patch) residual; `blocks` of the
-    coarse one; `scaling_factor` is 1, latents come out with mean variance 1.
+    coarse one; `scaling_factor` is 1, the largest channel of the latents has variance 1.
 
     `mean` (3 * patch^2), orthonormal `basis` (3 * patch^2, C) and `scale` (C) are buffers: `fit_basis` computes them.
     """
@@ -81,13 +81,15 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         """Fit mean, basis and scale to uint8 pictures (N, H, W, 3); gives the standard deviation of every kept channel.
 
         Principal components of the patches; channels are whitened half way (divided by the root of their standard
-        deviation), so that noise of one size first hides detail and last hides layout, and the mean variance is 1.
+        deviation), so that noise of one size first hides detail and last hides layout, and the largest variance is 1:
+        neighbouring pixels agree, so noise has to be that large for a picture to be unrecognisable in the middle of a
+        schedule.
         """
         mean, covariance = self._moments(torch.as_tensor(pictures), chunk)
         variance, vectors = torch.linalg.eigh(covariance)
         count = self.config.latent_channels
         variance, vectors = variance.flip(0)[:count].clamp_min(1e-8), vectors.flip(1)[:, :count]
-        scale = variance.pow(-0.25) / variance.sqrt().mean().sqrt()
+        scale = (variance * variance[0]).pow(-0.25)
         for buffer, value in ((self.mean, mean), (self.basis, vectors), (self.scale, scale)):
             buffer.copy_(value.to(buffer))
         return variance.sqrt().float()

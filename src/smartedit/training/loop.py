@@ -52,7 +52,7 @@ class Draw:
 
 @dataclass
 class Report:
-    """One line of a run's log: losses are means over the last reports' steps."""
+    """One line of a run's log: losses are means over the steps since the last line."""
 
     step: int
     steps: int
@@ -78,7 +78,7 @@ class Run:
         groups = [
             {"params": [p for p in part.parameters() if p.requires_grad], "peak": plan.rates[name]} for name, part in self.trained.items()
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01)
+        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
         self.average = {name: {k: v.detach().clone() for k, v in part.state_dict().items()} for name, part in self.trained.items()}
         self.step = 0
         self._write_config()
@@ -108,13 +108,14 @@ class Run:
     def train(self, objective: Objective, seconds: float = math.inf, every: int = 50) -> Iterator[Report]:
         """Step until the plan is done or the time is up; yields a report every `every` steps and saves as it goes."""
         started = saved = reported = time.monotonic()
+        last = self.step
         recent: deque[dict[str, float]] = deque(maxlen=every)
         while not self.finished and time.monotonic() - started < seconds:
             recent.append(self._one(objective))
             if self.step % every == 0 or self.finished:
                 now = time.monotonic()
-                yield self._report(recent, every * self.plan.batch / max(now - reported, 1e-9))
-                reported = now
+                yield self._report(recent, (self.step - last) * self.plan.batch / max(now - reported, 1e-9))
+                reported, last = now, self.step
             if time.monotonic() - saved > SAVE_SECONDS:
                 self.save()
                 saved = time.monotonic()
@@ -155,7 +156,7 @@ class Run:
 
     def _report(self, recent: deque, speed: float) -> Report:
         names = recent[-1].keys()
-        losses = {name: float(np.mean([r[name] for r in recent if name in r])) for name in names}
+        losses = {name: float(np.nanmean([r[name] for r in recent if name in r])) for name in names}
         report = Report(self.step, self.plan.steps, losses, speed)
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps({"step": self.step, **losses, "samples_per_second": round(speed, 2)}) + "\n")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 #: Squared change (summed over a picture's latents) below which an edit counts as hardly there; keeps `undone` finite.
-FAINT = 30.0
+FAINT = 3.0
 
 
 def undone(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:

@@ -22,11 +22,13 @@ from smartedit.world.questions import caption, region_phrases
 
 MIXTURE = Mixture()
 #: Share of training samples at pure noise (design: most of what an edit needs is decided there).
-NOISIEST = 0.5
+NOISIEST = 0.6
 #: Conditioning dropout (paper; official-code.md, section 4).
 DROPOUT = 0.05
 #: Share of `base`'s texts that are the grounded reply instead of the instruction: it learns what places in words mean.
 GROUNDED = 0.5
+#: Share of `base`'s samples whose UNet is shown the true region, as the feature that BIM will supply later.
+POINTED = 0.7
 TURNS = 7
 
 Losses = dict[str, Tensor]
@@ -93,12 +95,17 @@ def _lm(shop: Workshop, text: TextBatch, features: Tensor | None) -> Tensor:
 
 
 def base(shop: Workshop, draw: Draw, batch: int) -> Losses:
-    """InstructPix2Pix-style: text encoder -> UNet. The texts are instructions and, half the time, grounded replies."""
+    """InstructPix2Pix-style: text encoder -> UNet. The texts are instructions and, half the time, grounded replies.
+
+    Most samples are pointed at their region: the UNet learns to paint while words still teach it where.
+    """
     pairs = shop.train.edits(MIXTURE.draw(shop.train, batch, draw.numpy))
     grounded = draw.numpy.random(batch) < GROUNDED
     texts = [reply if g else said for g, said, reply in zip(grounded, pairs.instruction, pairs.reply)]
+    pointed = torch.from_numpy(draw.numpy.random(batch) < POINTED)
+    feature = shop.parts["pointer"](pairs.region) * pointed[:, None, None, None]
     context = shop.text_context([*texts, ""])
-    return paint(shop, draw, pairs, Condition(context[:-1]), context[-1:])
+    return paint(shop, draw, pairs, Condition(context[:-1], feature), context[-1:], pointed)
 
 
 def align(shop: Workshop, draw: Draw, batch: int) -> Losses:
@@ -126,7 +133,15 @@ def _edit(shop: Workshop, draw: Draw, batch: int, with_bim: bool) -> Losses:
     lm, understanding = understand(shop, pairs)
     condition = shop.model(with_bim).condition(understanding, tuple(pairs.source.shape[-2:]))
     painted = paint(shop, draw, pairs, condition, shop.parts["qformer"].null_context)
+    if with_bim:
+        painted["pointer"] = pointer_loss(shop, pairs, condition)
     return {"lm": lm, **painted, "~spread": condition.context.detach().std(0).mean()}
+
+
+def pointer_loss(shop: Workshop, pairs: EditBatch, condition: Condition) -> Tensor:
+    """How far BIM's feature is from the one that points at the true region, as a share of that feature's own size."""
+    wanted = shop.parts["pointer"](pairs.region).detach()
+    return F.mse_loss(condition.feature, wanted) / wanted.square().mean().clamp_min(1e-6)
 
 
 def understand(shop: Workshop, pairs: EditBatch) -> tuple[Tensor, Understanding]:
@@ -137,7 +152,9 @@ def understand(shop: Workshop, pairs: EditBatch) -> tuple[Tensor, Understanding]
     return output.loss, Understanding(output.edit_states()[0], features, [])
 
 
-def paint(shop: Workshop, draw: Draw, pairs: EditBatch, condition: Condition, null: Tensor) -> Losses:
+def paint(
+    shop: Workshop, draw: Draw, pairs: EditBatch, condition: Condition, null: Tensor, pointed: Tensor | None = None
+) -> Losses:
     """Noise the target, drop conditions now and then, predict the clean target, measure what is left undone."""
     count = len(pairs.source)
     no_text, no_picture = drop_conditions(count, DROPOUT, draw.torch)
@@ -148,5 +165,8 @@ def paint(shop: Workshop, draw: Draw, pairs: EditBatch, condition: Condition, nu
     noisy = shop.scheduler.add_noise(pairs.target, torch.randn(pairs.target.shape, generator=draw.torch), t)
     predicted = shop.model(with_bim=False).denoise(noisy, source, t, Condition(context, condition.feature))
     left = undone(predicted, pairs.target, source)
-    steady = (~no_text & ~no_picture).nonzero()[:, 0]
-    return {"undone": left.mean(), "~undone whole": left.detach()[steady].mean()}
+    steady = ~no_text & ~no_picture
+    shares = {"~undone whole": left.detach()[steady].mean()}
+    if pointed is not None:
+        shares = {"~by words": left.detach()[steady & ~pointed].mean(), "~pointed": left.detach()[steady & pointed].mean()}
+    return {"undone": left.mean(), **shares}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 from smartedit.data.cache import Cache, build_cache, shard_pictures
 from smartedit.errors import TrainingError
@@ -36,7 +37,7 @@ STAGES = (
     Stage("autoencoder", objectives.autoencoder, {"vae": 1e-3}, samples=100_000),
     Stage("clip", objectives.clip, {"vision_tower": 1e-3, "text_encoder": 1e-3, "contrast": 1e-3}, samples=300_000, batch=48),
     Stage("language", objectives.language, {"vision_tower": 3e-4, "projector": 1e-3, "language_model": 1e-3}, samples=500_000),
-    Stage("base", objectives.base, {"unet": 6e-4, "text_encoder": 3e-4}, samples=500_000),
+    Stage("base", objectives.base, {"unet": 1e-3, "text_encoder": 5e-4, "pointer": 1e-3}, samples=500_000),
     Stage("align", objectives.align, {"language_model": 2e-4, "qformer": 6e-4}, samples=100_000),
     Stage("joint", objectives.joint, {"language_model": 1e-4, "qformer": 2e-4, "unet": 3e-4}, samples=500_000),
     Stage("edit", objectives.edit, {"language_model": 1e-4, "qformer": 2e-4, "bim": 6e-4, "unet": 3e-4}, samples=500_000),
@@ -62,8 +63,6 @@ def prepare(shop: Workshop, data: Path, out: Path, say: Callable[[str], None]) -
         say(f"fitting the patch basis to {AUTOENCODER_PICTURES} pictures of {data / 'train'}")
         vae.fit_basis(shard_pictures(data / "train", AUTOENCODER_PICTURES))
         save_weights({"basis": {k: getattr(vae, k) for k in ("mean", "basis", "scale")}}, out)
-    from safetensors.torch import load_file
-
     for name, value in load_file(basis).items():
         getattr(vae, name).copy_(value)
     preset = get_preset("tiny")
@@ -92,7 +91,7 @@ def run_stage(
     load_so_far(shop, out, stage.name)
     if stage.name == "autoencoder":
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
-    plan = Plan(stage.name, samples=math.ceil(stage.samples * share), batch=stage.batch, rates=stage.rates, seed=seed)
+    plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=stage.rates, seed=seed)
     run = Run(plan, shop.parts, out / stage.name)
 
     def objective(draw: Draw):

@@ -57,8 +57,9 @@ class Workshop:
         parts = build(preset, len(tokenizer))
         tables = get_preset(preset).tables
         parts["contrast"] = ContrastHeads(tables["vision_tower"]["hidden_size"], tables["text_encoder"]["hidden_size"])
-        nn.init.zeros_(parts["unet"].conv_out.weight)
-        nn.init.zeros_(parts["unet"].conv_out.bias)
+        # What BIM's feature learns to be: a map of the region that changes, as the UNet was taught to read it.
+        parts["pointer"] = nn.Conv2d(1, tables["bim"]["feature_channels"], 1, bias=False)
+        _start_quiet(parts["unet"])
         return cls(parts, tokenizer, build_scheduler(preset))
 
     def __post_init__(self) -> None:
@@ -95,6 +96,16 @@ class Workshop:
         for path in found:
             self.parts[path.stem].load_state_dict(load_file(path))
         return [path.stem for path in found]
+
+
+@torch.no_grad()
+def _start_quiet(unet: nn.Module, noisy: float = 0.2, source: float = 4.0) -> None:
+    """First change nothing (zero output), and see the source through the noise: latents are five times fainter than it."""
+    channels = unet.config.out_channels
+    unet.conv_in.weight[:, :channels] *= noisy
+    unet.conv_in.weight[:, channels : 2 * channels] *= source
+    nn.init.zeros_(unet.conv_out.weight)
+    nn.init.zeros_(unet.conv_out.bias)
 
 
 def save_weights(weights: dict[str, dict[str, Tensor]], folder: Path) -> None:

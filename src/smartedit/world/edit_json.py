@@ -1,4 +1,4 @@
-"""Edits as JSON: `{"op": "remove", "target": "knife-1"}`, `{"op": "recolour", "target": ["mug-1"], "colour": "red"}`."""
+"""Edits as JSON: `{"op": "remove", "target": "knife-1"}`, `{"op": "resize", "target": ["mug-1"], "factor": 1.5}`."""
 
 from __future__ import annotations
 

@@ -31,6 +31,14 @@ SMALLEST, LARGEST = 0.45, 1.9
 class _Edit:
     """What all edits share."""
 
+    def check(self, scene: Scene) -> None:
+        """Raise SceneError, which says why in words, when the edit makes no sense for the scene."""
+        raise NotImplementedError
+
+    def apply(self, scene: Scene) -> Scene:
+        """The edited scene; SceneError as in `check`."""
+        raise NotImplementedError
+
     def alternatives(self, scene: Scene, n: int) -> list[Scene]:
         """Up to n scenes that are all right answers, the applied one first."""
         return [self.apply(scene)][:n]
@@ -47,7 +55,7 @@ class _Targeted(_Edit):
             raise SceneError("there is no mirror in this scene; leave mirror out to edit the objects themselves")
         there = {o.id: o for o in (scene.shown_in_mirror if mirror else scene.objects)}
         if not self.targets or len(set(self.targets)) < len(self.targets):
-            raise SceneError("an edit needs at least one target, each named once; give target as an id or a list of ids")
+            raise SceneError("an edit needs at least one target, each named once; give an id or a list of ids")
         for target in self.targets:
             if target not in there:
                 where = "the mirror" if mirror else "this scene"
@@ -187,7 +195,8 @@ class Add(_Edit):
         require_relation(scene, self.relation, self.anchor)
         if len(scene.objects) >= checks.MOST_OBJECTS:
             raise SceneError("the table is full; remove something first")
-        new = usual_object(self.kind, self.colour, free_id(self.kind, [o.id for o in scene.objects + scene.shown_in_mirror]))
+        taken = [o.id for o in scene.objects + scene.shown_in_mirror]
+        new = usual_object(self.kind, self.colour, free_id(self.kind, taken))
         return new, room(scene, new, self.relation, self.anchor)
 
     def alternatives(self, scene: Scene, n: int) -> list[Scene]:

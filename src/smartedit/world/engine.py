@@ -1,7 +1,7 @@
 """The engine: as many pairs as wanted, on disk (`build`) or as a stream (`stream`), by any number of processes.
 
-A shard holds the pairs of a fixed number of scenes and depends on nothing but its number, so a build that was killed goes
-on where it stopped, and shards are the same whoever writes them.
+A shard holds the pairs of a fixed number of scenes and depends on nothing but its number, so a build that was killed
+goes on where it stopped, and shards are the same whoever writes them.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _in_order(function, tasks: Iterator[tuple], processes: int | None) -> Iterat
         while ahead:
             yield ahead.popleft().result()
     except BrokenProcessPool as error:
-        raise SceneError("a worker process ended unexpectedly; run the same command again, with fewer processes") from error
+        raise SceneError("a worker process died; run the same command again, with fewer processes") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -57,7 +57,8 @@ def write_edit(scene_json: str | Path, op_json: str, out: str | Path) -> Path:
     try:
         edit = edit_from_json(json.loads(op_json))
     except ValueError as error:
-        raise SceneError(f'the edit is not JSON ({error}); write it like {{"op": "remove", "target": "knife-1"}}') from error
+        example = '{"op": "remove", "target": "knife-1"}'
+        raise SceneError(f"the edit is not JSON ({error}); write it like {example}") from error
     changed = edit.apply(scene)
     before = render(scene, size)
     after = render(changed, size)

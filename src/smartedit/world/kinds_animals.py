@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from smartedit.world.parts import (
-    BANDS, BODY, DOTS, MOTTLE, Kind, Part, Vector, across, arc, ball, blended, body, box, cone, dome, limb, mirrored, paint,
-    stretch, wedge,
-)  # fmt: skip
+    BODY,
+    DOTS,
+    Kind,
+    Part,
+    Vector,
+    across,
+    arc,
+    ball,
+    blended,
+    body,
+    cone,
+    dome,
+    limb,
+    mirrored,
+    paint,
+    stretch,
+    wedge,
+)
 
 _EYE = paint((0.012, 0.012, 0.015), "glossy")
 _WHITE = paint((0.85, 0.84, 0.80), "glossy")
@@ -79,7 +94,9 @@ def turtle(proportions: Vector) -> list[Part]:
     w, h, neck = stretch(proportions)
     skin = paint((0.38, 0.42, 0.16))
     head = (0.43 * w * neck, 0.27 * h, 0)
-    legs = [limb((x, 0.14, z), (x * 1.25, 0.05, z * 1.3), 0.075, 0.065, skin) for x in (-0.21, 0.21) for z in (-0.18, 0.18)]
+    legs = [
+        limb((x, 0.14, z), (x * 1.25, 0.05, z * 1.3), 0.075, 0.065, skin) for x in (-0.21, 0.21) for z in (-0.18, 0.18)
+    ]
     return [
         dome((0, 0.13, 0), (0.34 * w, 0.28 * h, 0.29), body(1, DOTS, 7, (0.05, 0.14, 0.05))),
         cone((0, 0.125, 0), 0.345 * w, 0.035, 0.33 * w, body(0.6), rounding=0.02),
@@ -93,7 +110,9 @@ def turtle(proportions: Vector) -> list[Part]:
 
 def elephant(proportions: Vector) -> list[Part]:
     w, h, trunk = stretch(proportions)
-    legs = [cone((x, 0.15, z), 0.085, 0.15, 0.085, BODY, rounding=0.02) for x in (-0.2 * w, 0.15 * w) for z in (-0.11, 0.11)]
+    legs = [
+        cone((x, 0.15, z), 0.085, 0.15, 0.085, BODY, rounding=0.02) for x in (-0.2 * w, 0.15 * w) for z in (-0.11, 0.11)
+    ]
     head = (0.30 * w, 0.46 * h, 0)
     return [
         ball((-0.04, 0.36 * h, 0), (0.31 * w, 0.23 * h, 0.22)),
@@ -125,11 +144,11 @@ def fish(proportions: Vector) -> list[Part]:
 
 
 ANIMALS = (
-    Kind("cat", "cats", "animals", ("orange", "gray", "black", "white"), False, ("matte",), 0.87, 0.42, 0.7, cat),
+    Kind("cat", "cats", "animals", ("orange", "gray", "black", "white"), False, ("matte",), 0.87, 0.45, 0.7, cat),
     Kind("dog", "dogs", "animals", ("brown", "gold", "white", "black"), False, ("matte",), 0.82, 0.42, 0.7, dog),
     Kind("rabbit", "rabbits", "animals", ("white", "gray", "brown"), False, ("matte",), 1.12, 0.36, 0.7, rabbit),
     Kind("duck", "ducks", "animals", ("yellow", "white", "brown"), True, ("glossy", "matte"), 0.72, 0.56, 0.7, duck),
     Kind("turtle", "turtles", "animals", ("green", "brown"), False, ("matte", "glossy"), 0.48, 0.72, 0.8, turtle),
     Kind("elephant", "elephants", "animals", ("gray", "pink", "blue"), False, ("matte",), 0.75, 0.78, 0.8, elephant),
-    Kind("fish", "fish", "animals", ("orange", "blue", "red", "gold"), True, ("glossy",), 0.6, 0.62, 0.6, fish),
+    Kind("fish", "fish", "animals", ("orange", "blue", "red", "gold"), True, ("glossy",), 0.64, 0.62, 0.6, fish),
 )

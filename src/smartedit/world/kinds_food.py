@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from smartedit.world.parts import (
-    BANDS, CAP, MOTTLE, Kind, Part, Vector, around, arc, ball, blended, body, box, cone, limb, mirrored, paint, ring, stretch,
-)  # fmt: skip
+    BANDS,
+    MOTTLE,
+    Kind,
+    Part,
+    Vector,
+    arc,
+    around,
+    ball,
+    blended,
+    body,
+    box,
+    cone,
+    limb,
+    paint,
+    ring,
+    stretch,
+)
 
 _STEM = paint((0.16, 0.09, 0.04))
 _LEAF = paint((0.10, 0.36, 0.07), "glossy")
@@ -25,7 +40,9 @@ def banana(proportions: Vector) -> list[Part]:
     w, h, _ = stretch(proportions)
     radius, tube = 0.42 * w, 0.125 * h
     tip = (0.85 * radius, radius + tube - 0.53 * radius, 0)
-    ends = [limb((s * tip[0], tip[1], 0), (s * (tip[0] + 0.03), tip[1] + 0.08, 0), 0.045, 0.035, _STEM) for s in (1, -1)]
+    ends = [
+        limb((s * tip[0], tip[1], 0), (s * (tip[0] + 0.03), tip[1] + 0.08, 0), 0.045, 0.035, _STEM) for s in (1, -1)
+    ]
     return [arc((0, radius + tube, 0), radius, tube, 60, turn=(0, 0, 180), taper=0.62), ends[0], ends[1]]
 
 
@@ -33,7 +50,9 @@ def lemon(proportions: Vector) -> list[Part]:
     w, h, _ = stretch(proportions)
     return [
         ball((0, 0.23 * h, 0), (0.31 * w, 0.23 * h, 0.23 * h), turn=(0, 0, 6)),
-        *blended(0.09, ball((0.31 * w, 0.26 * h, 0), (0.075, 0.06, 0.06)), ball((-0.3 * w, 0.20 * h, 0), (0.05, 0.06, 0.06))),
+        *blended(
+            0.09, ball((0.31 * w, 0.26 * h, 0), (0.075, 0.06, 0.06)), ball((-0.3 * w, 0.20 * h, 0), (0.05, 0.06, 0.06))
+        ),
         limb((-0.35 * w, 0.20 * h, 0), (-0.385 * w, 0.195 * h, 0), 0.022, paint=_STEM),
     ]
 
@@ -42,7 +61,9 @@ def pear(proportions: Vector) -> list[Part]:
     w, h, neck = stretch(proportions)
     return [
         ball((0, 0.26, 0), (0.27 * w, 0.26, 0.27 * w), body(pattern=MOTTLE, frequency=5)),
-        *blended(0.2, ball((0, 0.52 * h, 0), (0.145 * neck, 0.17 * h, 0.145 * neck), body(pattern=MOTTLE, frequency=5))),
+        *blended(
+            0.2, ball((0, 0.52 * h, 0), (0.145 * neck, 0.17 * h, 0.145 * neck), body(pattern=MOTTLE, frequency=5))
+        ),
         limb((0, 0.64 * h, 0), (0.05, 0.80 * h, 0), 0.018, 0.024, _STEM),
         ball((0.14, 0.74 * h, 0.01), (0.11, 0.028, 0.055), _LEAF, (0, 0, 15)),
     ]
@@ -100,6 +121,17 @@ FOOD = (
     Kind("pear", "pears", "food", ("green", "yellow", "brown"), False, ("glossy", "matte"), 0.95, 0.32, 3.1, pear),
     Kind("carrot", "carrots", "food", ("orange", "purple", "yellow"), False, ("matte",), 0.42, 0.68, 0.6, carrot),
     Kind("bread", "loaves of bread", "food", ("brown", "gold"), False, ("matte",), 0.45, 0.55, 0.6, bread),
-    Kind("egg", "eggs", "food", ("white", "brown", "pink"), True, ("matte", "glossy"), 0.66, 0.27, 3.1, egg),
-    Kind("cake", "cakes", "food", ("brown", "pink", "white", "yellow"), True, ("matte", "glossy"), 0.68, 0.46, 3.1, cake),
+    Kind("egg", "eggs", "food", ("white", "brown", "pink"), True, ("matte", "glossy"), 0.69, 0.31, 3.1, egg),
+    Kind(
+        "cake",
+        "cakes",
+        "food",
+        ("brown", "pink", "white", "yellow"),
+        True,
+        ("matte", "glossy"),
+        0.68,
+        0.46,
+        3.1,
+        cake,
+    ),
 )

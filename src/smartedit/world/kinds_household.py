@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from smartedit.world.parts import (
-    BANDS, BODY, DIAL, SECTORS, Kind, Paint, Part, Vector, arc, around, ball, blended, body, bowl, box, cone, cup, limb,
-    mirrored, paint, ring, stretch, wedge,
-)  # fmt: skip
+    BANDS,
+    BODY,
+    DIAL,
+    SECTORS,
+    Kind,
+    Paint,
+    Part,
+    Vector,
+    arc,
+    around,
+    ball,
+    blended,
+    body,
+    bowl,
+    box,
+    cone,
+    cup,
+    limb,
+    mirrored,
+    paint,
+    ring,
+    stretch,
+    wedge,
+)
 
 _STEEL = paint((0.62, 0.64, 0.67), "metal")
 _BRASS = paint((0.72, 0.50, 0.16), "metal")
@@ -164,7 +185,9 @@ def hat(proportions: Vector) -> list[Part]:
 def shoe(proportions: Vector) -> list[Part]:
     w, h, ankle = stretch(proportions)
     white = paint((0.80, 0.80, 0.77))
-    laces = [limb((x, y, -0.075), (x, y, 0.075), 0.02, paint=white) for x, y in ((-0.02, 0.325), (0.06, 0.29), (0.14, 0.25))]
+    laces = [
+        limb((x, y, -0.075), (x, y, 0.075), 0.02, paint=white) for x, y in ((-0.02, 0.325), (0.06, 0.29), (0.14, 0.25))
+    ]
     return [
         box((0, 0.05, 0), (0.45 * w, 0.05, 0.16), white, rounding=0.045),
         ball((0.20 * w, 0.12, 0), (0.235 * w, 0.115 * h, 0.145), BODY),
@@ -177,23 +200,122 @@ def shoe(proportions: Vector) -> list[Part]:
 
 
 HOUSEHOLD = (
-    Kind("clock", "clocks", "household", ("red", "blue", "green", "black"), True, ("glossy", "metal", "matte"), 0.84, 0.36, 0.6, clock),
-    Kind("candle", "candles", "household", ("white", "red", "yellow", "pink"), True, ("matte",), 0.86, 0.33, 3.1, candle),
+    Kind(
+        "clock",
+        "clocks",
+        "household",
+        ("red", "blue", "green", "black"),
+        True,
+        ("glossy", "metal", "matte"),
+        0.84,
+        0.36,
+        0.6,
+        clock,
+    ),
+    Kind(
+        "candle",
+        "candles",
+        "household",
+        ("white", "red", "yellow", "pink"),
+        True,
+        ("matte",),
+        0.86,
+        0.33,
+        3.1,
+        candle,
+    ),
     Kind("lamp", "lamps", "household", ("yellow", "red", "green", "white"), True, ("matte",), 0.9, 0.36, 3.1, lamp),
-    Kind("book", "books", "household", ("red", "blue", "green", "brown"), True, ("matte", "glossy"), 0.28, 0.56, 0.7, book),
-    Kind("umbrella", "umbrellas", "household", ("red", "blue", "yellow", "purple"), True, ("matte", "glossy"), 1.04, 0.54, 3.1, umbrella),
-    Kind("vase", "vases", "household", ("blue", "white", "green", "pink"), True, ("glossy", "matte"), 0.9, 0.3, 3.1, vase),
+    Kind(
+        "book",
+        "books",
+        "household",
+        ("red", "blue", "green", "brown"),
+        True,
+        ("matte", "glossy"),
+        0.28,
+        0.56,
+        0.7,
+        book,
+    ),
+    Kind(
+        "umbrella",
+        "umbrellas",
+        "household",
+        ("red", "blue", "yellow", "purple"),
+        True,
+        ("matte", "glossy"),
+        1.04,
+        0.54,
+        3.1,
+        umbrella,
+    ),
+    Kind(
+        "vase",
+        "vases",
+        "household",
+        ("blue", "white", "green", "pink"),
+        True,
+        ("glossy", "matte"),
+        0.9,
+        0.3,
+        3.1,
+        vase,
+    ),
     Kind("plant", "plants", "household", ("green", "purple", "red"), False, ("matte", "glossy"), 1.0, 0.46, 3.1, plant),
 )
 
 TOOLS = (
-    Kind("pencil", "pencils", "tools", ("yellow", "red", "blue", "green"), True, ("matte", "glossy"), 0.17, 0.6, 0.5, pencil),
-    Kind("scissors", "scissors", "tools", ("red", "blue", "black", "orange"), True, ("glossy", "matte"), 0.15, 0.63, 0.5, scissors),
+    Kind(
+        "pencil",
+        "pencils",
+        "tools",
+        ("yellow", "red", "blue", "green"),
+        True,
+        ("matte", "glossy"),
+        0.17,
+        0.6,
+        0.5,
+        pencil,
+    ),
+    Kind(
+        "scissors",
+        "scissors",
+        "tools",
+        ("red", "blue", "black", "orange"),
+        True,
+        ("glossy", "matte"),
+        0.15,
+        0.63,
+        0.5,
+        scissors,
+    ),
     Kind("key", "keys", "tools", ("gold", "silver", "brown"), True, ("metal",), 0.15, 0.58, 0.5, key),
-    Kind("hammer", "hammers", "tools", ("brown", "red", "yellow", "blue"), True, ("matte", "glossy"), 0.57, 0.6, 0.6, hammer),
+    Kind(
+        "hammer",
+        "hammers",
+        "tools",
+        ("brown", "red", "yellow", "blue"),
+        True,
+        ("matte", "glossy"),
+        0.57,
+        0.6,
+        0.6,
+        hammer,
+    ),
 )
 
 CLOTHES = (
     Kind("hat", "hats", "clothes", ("brown", "black", "red", "gray"), True, ("matte",), 0.48, 0.54, 3.1, hat),
-    Kind("shoe", "shoes", "clothes", ("red", "blue", "black", "white"), True, ("matte", "glossy"), 0.48, 0.53, 0.8, shoe),
+    Kind(
+        "shoe",
+        "shoes",
+        "clothes",
+        ("red", "blue", "black", "white"),
+        True,
+        ("matte", "glossy"),
+        0.48,
+        0.53,
+        0.8,
+        shoe,
+    ),
 )

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from smartedit.world.parts import (
-    BODY, Kind, Paint, Part, Vector, arc, ball, blended, body, bowl, box, cone, cup, limb, paint, ring, stretch, wedge,
-)  # fmt: skip
+    BODY,
+    Kind,
+    Paint,
+    Part,
+    Vector,
+    arc,
+    ball,
+    blended,
+    body,
+    bowl,
+    box,
+    cone,
+    cup,
+    limb,
+    paint,
+    ring,
+    stretch,
+    wedge,
+)
 
 _STEEL = paint((0.62, 0.64, 0.67), "metal")
 _DARK = paint((0.05, 0.045, 0.045))
@@ -27,7 +44,8 @@ def fork(proportions: Vector) -> list[Part]:
     w, h, handle = stretch(proportions)
     spread = 0.075 * w
     tines = [
-        limb((0.22, 0.075, k * spread), (0.22 + 0.25 * h, 0.075, k * spread), 0.024, 0.019) for k in (-1.5, -0.5, 0.5, 1.5)
+        limb((0.22, 0.075, k * spread), (0.22 + 0.25 * h, 0.075, k * spread), 0.024, 0.019)
+        for k in (-1.5, -0.5, 0.5, 1.5)
     ]
     return [
         wedge((0.16, 0.07, 0), 0.05, 0.09, 1.5 * spread + 0.022, 0.026, BODY, FLAT_ALONG_X, 0.015),
@@ -121,14 +139,69 @@ def pan(proportions: Vector) -> list[Part]:
 
 
 KITCHEN = (
-    Kind("knife", "knives", "kitchen", ("black", "brown", "red", "silver"), True, ("matte", "glossy"), 0.12, 0.63, 0.5, knife),
+    Kind(
+        "knife",
+        "knives",
+        "kitchen",
+        ("black", "brown", "red", "silver"),
+        True,
+        ("matte", "glossy"),
+        0.13,
+        0.66,
+        0.5,
+        knife,
+    ),
     Kind("fork", "forks", "kitchen", ("silver", "gold"), True, ("metal", "glossy"), 0.13, 0.56, 0.5, fork),
     Kind("spoon", "spoons", "kitchen", ("silver", "gold", "brown"), True, ("metal", "glossy"), 0.15, 0.58, 0.5, spoon),
     Kind("mug", "mugs", "kitchen", ("white", "blue", "red", "green"), True, ("glossy", "matte"), 0.62, 0.45, 0.9, mug),
     Kind("glass", "glasses", "kitchen", ("white", "blue", "green", "pink"), True, ("glossy",), 0.78, 0.31, 3.1, glass),
-    Kind("bowl", "bowls", "kitchen", ("white", "blue", "brown", "green"), True, ("glossy", "matte", "metal"), 0.44, 0.5, 3.1, bowl_kind),
-    Kind("plate", "plates", "kitchen", ("white", "blue", "yellow", "gray"), True, ("glossy", "matte"), 0.15, 0.55, 3.1, plate),
-    Kind("teapot", "teapots", "kitchen", ("white", "blue", "green", "silver"), True, ("glossy", "metal"), 0.72, 0.58, 0.7, teapot),
+    Kind(
+        "bowl",
+        "bowls",
+        "kitchen",
+        ("white", "blue", "brown", "green"),
+        True,
+        ("glossy", "matte", "metal"),
+        0.44,
+        0.5,
+        3.1,
+        bowl_kind,
+    ),
+    Kind(
+        "plate",
+        "plates",
+        "kitchen",
+        ("white", "blue", "yellow", "gray"),
+        True,
+        ("glossy", "matte"),
+        0.15,
+        0.55,
+        3.1,
+        plate,
+    ),
+    Kind(
+        "teapot",
+        "teapots",
+        "kitchen",
+        ("white", "blue", "green", "silver"),
+        True,
+        ("glossy", "metal"),
+        0.72,
+        0.58,
+        0.7,
+        teapot,
+    ),
     Kind("bottle", "bottles", "kitchen", ("green", "brown", "blue", "red"), True, ("glossy",), 0.98, 0.2, 3.1, bottle),
-    Kind("pan", "pans", "kitchen", ("black", "red", "silver", "gray"), True, ("matte", "glossy", "metal"), 0.3, 0.78, 0.6, pan),
+    Kind(
+        "pan",
+        "pans",
+        "kitchen",
+        ("black", "red", "silver", "gray"),
+        True,
+        ("matte", "glossy", "metal"),
+        0.3,
+        0.81,
+        0.6,
+        pan,
+    ),
 )

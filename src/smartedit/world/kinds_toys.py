@@ -5,9 +5,27 @@ from __future__ import annotations
 import math
 
 from smartedit.world.parts import (
-    BODY, KEYS, PANELS, PIPS, Kind, Paint, Part, Vector, across, ball, blended, body, box, cone, limb,
-    mirrored, paint, ring, stretch, wedge,
-)  # fmt: skip
+    BODY,
+    KEYS,
+    PANELS,
+    PIPS,
+    Kind,
+    Paint,
+    Part,
+    Vector,
+    across,
+    ball,
+    blended,
+    body,
+    box,
+    cone,
+    limb,
+    mirrored,
+    paint,
+    ring,
+    stretch,
+    wedge,
+)
 
 _TYRE = paint((0.02, 0.02, 0.022))
 _STEEL = paint((0.62, 0.64, 0.67), "metal")
@@ -103,7 +121,10 @@ def robot(proportions: Vector) -> list[Part]:
         *mirrored(ball((0.30 * w, 0.19 * h, 0.06), 0.062, body(0.7))),
         *mirrored(box((0.09 * w, 0.07, 0.02), (0.065, 0.07, 0.09), body(0.6), rounding=0.03)),
         box((0, 0.31 * h, 0.12), (0.11 * w, 0.085 * h, 0.014), paint((0.10, 0.11, 0.13), "glossy")),
-        *(ball((x, 0.34 * h, 0.135), 0.024, paint(c, "glow")) for x, c in ((-0.06, "red"), (0.0, "yellow"), (0.06, "green"))),
+        *(
+            ball((x, 0.34 * h, 0.135), 0.024, paint(c, "glow"))
+            for x, c in ((-0.06, "red"), (0.0, "yellow"), (0.06, "green"))
+        ),
         limb((0, middle + 0.1, 0), (0, middle + 0.2, 0), 0.014, paint=_STEEL),
         ball((0, middle + 0.215, 0), 0.035, paint("red", "glossy")),
     ]
@@ -119,7 +140,9 @@ def drum(proportions: Vector) -> list[Part]:
         a, b = math.radians(30 * k), math.radians(30 * (k + 1))
         low, high = (0.07, tall - 0.07) if k % 2 else (tall - 0.07, 0.07)
         r = radius + 0.004
-        zigzag.append(limb((r * math.cos(a), low, r * math.sin(a)), (r * math.cos(b), high, r * math.sin(b)), 0.014, paint=_WHITE))
+        zigzag.append(
+            limb((r * math.cos(a), low, r * math.sin(a)), (r * math.cos(b), high, r * math.sin(b)), 0.014, paint=_WHITE)
+        )
     return [
         cone((0, tall / 2, 0), radius, tall / 2, radius, BODY),
         ring((0, 0.035, 0), radius, 0.036, paint((0.72, 0.50, 0.16), "metal")),
@@ -150,15 +173,70 @@ def guitar(proportions: Vector) -> list[Part]:
 
 
 TOYS = (
-    Kind("ball", "balls", "toys", ("red", "blue", "yellow", "green"), True, ("glossy", "matte"), 0.65, 0.33, 3.1, toy_ball),
+    Kind(
+        "ball",
+        "balls",
+        "toys",
+        ("red", "blue", "yellow", "green"),
+        True,
+        ("glossy", "matte"),
+        0.65,
+        0.33,
+        3.1,
+        toy_ball,
+    ),
     Kind("die", "dice", "toys", ("red", "white", "blue", "black"), True, ("glossy", "matte"), 0.6, 0.43, 3.1, die),
-    Kind("robot", "robots", "toys", ("silver", "blue", "red", "green"), True, ("metal", "glossy"), 1.05, 0.42, 0.6, robot),
+    Kind(
+        "robot",
+        "robots",
+        "toys",
+        ("silver", "blue", "red", "green"),
+        True,
+        ("metal", "glossy"),
+        1.05,
+        0.42,
+        0.6,
+        robot,
+    ),
     Kind("drum", "drums", "toys", ("red", "blue", "green", "yellow"), True, ("glossy", "matte"), 0.58, 0.43, 3.1, drum),
     Kind("guitar", "guitars", "toys", ("orange", "brown", "red", "black"), True, ("glossy",), 1.1, 0.27, 0.6, guitar),
 )
 
 VEHICLES = (
-    Kind("car", "cars", "vehicles", ("red", "blue", "yellow", "green"), True, ("glossy", "metal"), 0.55, 0.56, 0.8, car),
-    Kind("train", "trains", "vehicles", ("blue", "red", "green", "black"), True, ("glossy", "metal"), 0.76, 0.7, 0.7, train),
-    Kind("boat", "boats", "vehicles", ("blue", "red", "brown", "white"), True, ("glossy", "matte"), 1.05, 0.54, 0.6, boat),
+    Kind(
+        "car",
+        "cars",
+        "vehicles",
+        ("red", "blue", "yellow", "green"),
+        True,
+        ("glossy", "metal"),
+        0.55,
+        0.56,
+        0.8,
+        car,
+    ),
+    Kind(
+        "train",
+        "trains",
+        "vehicles",
+        ("blue", "red", "green", "black"),
+        True,
+        ("glossy", "metal"),
+        0.76,
+        0.7,
+        0.7,
+        train,
+    ),
+    Kind(
+        "boat",
+        "boats",
+        "vehicles",
+        ("blue", "red", "brown", "white"),
+        True,
+        ("glossy", "matte"),
+        1.05,
+        0.54,
+        0.6,
+        boat,
+    ),
 )

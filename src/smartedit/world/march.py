@@ -18,7 +18,7 @@ LOW, HIGH, FIRST, LAST, NUMBER, CLEAR = 0, 3, 6, 7, 8, 9
 THING_COLUMNS = 10
 
 FAR = 1e9
-_SHAPE, _CARVE, _BLEND, _PX, _PY, _PZ, _TURN, _A, _BOUND = p.SHAPE, p.CARVE, p.BLEND, p.PX, p.PY, p.PZ, p.TURN, p.A, p.BOUND
+_SHAPE, _BLEND, _PX, _PY, _PZ, _TURN, _A, _BOUND = p.SHAPE, p.BLEND, p.PX, p.PY, p.PZ, p.TURN, p.A, p.BOUND
 
 
 @njit(**JIT)
@@ -36,10 +36,18 @@ def own_frame(parts, i, x, y, z):
 
 @njit(**JIT)
 def part_distance(parts, i, x, y, z):
-    """Distance to part i, carving and blending left aside."""
+    """Distance to part i by itself, blending left aside."""
     x, y, z = own_frame(parts, i, x, y, z)
     return shape_distance(
-        int(parts[i, _SHAPE]), parts[i, _A], parts[i, _A + 1], parts[i, _A + 2], parts[i, _A + 3], parts[i, _A + 4], x, y, z
+        int(parts[i, _SHAPE]),
+        parts[i, _A],
+        parts[i, _A + 1],
+        parts[i, _A + 2],
+        parts[i, _A + 3],
+        parts[i, _A + 4],
+        x,
+        y,
+        z,
     )
 
 
@@ -52,14 +60,11 @@ def thing_distance(parts, first, last, x, y, z):
     best = FAR
     for i in range(first, last):
         blend = parts[i, _BLEND]
-        carve = parts[i, _CARVE] > 0.0
-        reach = parts[i, _BOUND] + blend + (-best if carve else best)
+        reach = parts[i, _BOUND] + blend + best
         dx, dy, dz = x - parts[i, _PX], y - parts[i, _PY], z - parts[i, _PZ]
         if reach > 0.0 and dx * dx + dy * dy + dz * dz < reach * reach:
             d = part_distance(parts, i, x, y, z)
-            if carve:
-                best = max(best, -d)
-            elif blend > 0.0:
+            if blend > 0.0:
                 mix = max(blend - abs(best - d), 0.0)
                 best = min(best, d) - 0.25 * mix * mix / blend
             else:
@@ -69,13 +74,13 @@ def thing_distance(parts, first, last, x, y, z):
 
 @njit(**JIT)
 def nearest_part(parts, first, last, x, y, z):
-    """The part whose surface a surface point lies on (a carved hole shows the inside of what it was cut from)."""
+    """The part whose surface a surface point lies on."""
     best = FAR
     found = first
     for i in range(first, last):
         dx, dy, dz = x - parts[i, _PX], y - parts[i, _PY], z - parts[i, _PZ]
         reach = parts[i, _BOUND] + best
-        if parts[i, _CARVE] == 0.0 and dx * dx + dy * dy + dz * dz < reach * reach:
+        if dx * dx + dy * dy + dz * dz < reach * reach:
             d = part_distance(parts, i, x, y, z)
             if d < best:
                 best = d
@@ -104,7 +109,7 @@ def inverse(d):
 
 @njit(**JIT)
 def box_span(things, k, swell, ox, oy, oz, ix, iy, iz):
-    """Where a ray with inverse direction i enters and leaves object k's box grown by `swell`; enters at FAR if never."""
+    """Where a ray of inverse direction i enters and leaves object k's box grown by `swell`; FAR when it misses."""
     a, b = (things[k, LOW] - swell - ox) * ix, (things[k, HIGH] + swell - ox) * ix
     near, far = min(a, b), max(a, b)
     a, b = (things[k, LOW + 1] - swell - oy) * iy, (things[k, HIGH + 1] + swell - oy) * iy

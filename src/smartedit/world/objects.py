@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from smartedit.errors import SceneError
@@ -12,10 +10,10 @@ from smartedit.world.kinds_food import FOOD
 from smartedit.world.kinds_household import CLOTHES, HOUSEHOLD, TOOLS
 from smartedit.world.kinds_kitchen import KITCHEN
 from smartedit.world.kinds_toys import TOYS, VEHICLES
-from smartedit.world.parts import COLUMNS, Kind, place
+from smartedit.world.parts import Kind, place
 from smartedit.world.scene import COLOURS, MATERIALS, Object
 
-__all__ = ["KINDS", "Kind", "kind_of", "primitives", "rows_of"]
+__all__ = ["KINDS", "Kind", "kind_of", "rows_of"]
 
 #: Kind name -> kind, in the order in which kinds are listed to people.
 KINDS: dict[str, Kind] = {
@@ -39,8 +37,3 @@ def kind_of(thing: Object) -> Kind:
 def rows_of(thing: Object) -> np.ndarray:
     """The object's parts where it stands: float64 (n, COLUMNS), columns as named in `smartedit.world.parts`."""
     return place(kind_of(thing).build(thing.proportions), thing)
-
-
-def primitives(objects: Sequence[Object]) -> np.ndarray:
-    """The parts of all objects, one object after the other: float64 (n, COLUMNS)."""
-    return np.concatenate([rows_of(thing) for thing in objects]) if objects else np.zeros((0, COLUMNS))

@@ -16,14 +16,14 @@ from smartedit.world import shapes
 from smartedit.world.scene import COLOURS, Object
 
 # Columns of a row.
-SHAPE, CARVE, BLEND, PX, PY, PZ = range(6)
-TURN = 6  # nine numbers: world -> own frame, row by row
-A, B, C, D, E, BOUND = range(15, 21)
-RED, GREEN, BLUE, RED2, GREEN2, BLUE2, PATTERN, FREQUENCY = range(21, 29)
-DIFFUSE, SHINE, POWER, ENVIRONMENT, METAL, GLOW, ALPHA = range(29, 36)
-COLUMNS = 36
+SHAPE, BLEND, PX, PY, PZ = range(5)
+TURN = 5  # nine numbers: world -> own frame, row by row
+A, B, C, D, E, BOUND = range(14, 20)
+RED, GREEN, BLUE, RED2, GREEN2, BLUE2, PATTERN, FREQUENCY = range(20, 28)
+DIFFUSE, SHINE, POWER, ENVIRONMENT, METAL, GLOW, ALPHA = range(28, 35)
+COLUMNS = 35
 
-PLAIN, BANDS, SECTORS, MOTTLE, DOTS, DIAL, CAP, PIPS, STRIPES, KEYS, SEAMS, PANELS = range(12)
+PLAIN, BANDS, SECTORS, MOTTLE, DOTS, DIAL, PIPS, KEYS, PANELS = range(9)
 
 #: Material -> diffuse, shine, power, environment, metal, glow, alpha.
 FINISHES: dict[str, tuple[float, ...]] = {
@@ -74,7 +74,6 @@ class Part:
     paint: Paint = BODY
     turn: Vector = (0.0, 0.0, 0.0)
     blend: float = 0.0
-    carve: bool = False
     axis: Vector | None = None  # the direction of the part's own y axis, instead of `turn`
 
 
@@ -107,22 +106,32 @@ def cone(
     return Part(shapes.CONE, at, size, math.hypot(max(bottom, top), half), paint, turn, blend)
 
 
-def ring(at: Vector, radius: float, tube: float, paint: Paint = BODY, turn: Vector = (0, 0, 0), stretch: float = 0.0) -> Part:
+def ring(
+    at: Vector, radius: float, tube: float, paint: Paint = BODY, turn: Vector = (0, 0, 0), stretch: float = 0.0
+) -> Part:
     """Ring lying flat, stretched along x."""
     return Part(shapes.RING, at, (radius, tube, stretch, 0, 0), radius + stretch + tube, paint, turn)
 
 
-def limb(start: Vector, end: Vector, thick: float, thin: float | None = None, paint: Paint = BODY, blend: float = 0.0) -> Part:
+def limb(
+    start: Vector, end: Vector, thick: float, thin: float | None = None, paint: Paint = BODY, blend: float = 0.0
+) -> Part:
     """Rounded stick from `start` (radius `thick`) to `end` (radius `thin`)."""
     thin = thick if thin is None else thin
-    axis = tuple(e - s for s, e in zip(start, end))
+    axis = tuple(e - s for s, e in zip(start, end, strict=True))
     half = math.hypot(*axis) / 2
-    at = tuple((s + e) / 2 for s, e in zip(start, end))
+    at = tuple((s + e) / 2 for s, e in zip(start, end, strict=True))
     return Part(shapes.LIMB, at, (half, thick, thin, 0, 0), half + max(thick, thin), paint, blend=blend, axis=axis)
 
 
 def cup(
-    at: Vector, bottom: float, half: float, top: float, wall: float = 0.02, paint: Paint = BODY, turn: Vector = (0, 0, 0)
+    at: Vector,
+    bottom: float,
+    half: float,
+    top: float,
+    wall: float = 0.02,
+    paint: Paint = BODY,
+    turn: Vector = (0, 0, 0),
 ) -> Part:
     """Open cup round `at`: radii at bottom and rim, half height."""
     return Part(shapes.CUP, at, (bottom, half, top, wall, 0), math.hypot(max(bottom, top), half) + wall, paint, turn)
@@ -168,11 +177,6 @@ def dome(at: Vector, size: Vector, paint: Paint = BODY, turn: Vector = (0, 0, 0)
 def bowl(at: Vector, size: Vector, wall: float = 0.015, paint: Paint = BODY, turn: Vector = (0, 0, 0)) -> Part:
     """Shell of the lower half of an ellipsoid, open at the top."""
     return Part(shapes.BOWL, at, (*size, wall, 0), max(size) + wall, paint, turn)
-
-
-def carved(part: Part) -> Part:
-    """The part as a hole in what was built before it."""
-    return replace(part, carve=True)
 
 
 def blended(amount: float, *parts: Part) -> list[Part]:
@@ -237,7 +241,7 @@ def _row(part: Part, thing: Object) -> np.ndarray:
     row = np.zeros(COLUMNS)
     stand = _about_y(math.degrees(thing.yaw))
     own = _along(part.axis) if part.axis is not None else _turned(*part.turn)
-    row[[SHAPE, CARVE, BLEND]] = part.shape, part.carve, part.blend * thing.size
+    row[[SHAPE, BLEND]] = part.shape, part.blend * thing.size
     row[PX : PZ + 1] = stand @ np.array(part.at) * thing.size + (thing.x, 0.0, thing.z)
     row[TURN : TURN + 9] = (stand @ own).T.ravel()
     row[A : E + 1] = np.array(part.size) * thing.size
@@ -278,9 +282,9 @@ def _paint_row(row: np.ndarray, paint: Paint, thing: Object) -> None:
     row[RED : BLUE + 1] = first
     row[RED2 : BLUE2 + 1] = _standing_out(first, paint.pattern) if paint.second is None else paint.second
     row[PATTERN], row[FREQUENCY] = paint.pattern, paint.frequency
-    if paint.pattern in (DIAL, CAP, PIPS):  # these are lengths, the others count repeats
+    if paint.pattern in (DIAL, PIPS):  # these are lengths, the others count repeats
         row[FREQUENCY] *= thing.size
-    elif paint.pattern not in (SECTORS, PANELS, SEAMS):
+    elif paint.pattern not in (SECTORS, PANELS):
         row[FREQUENCY] /= thing.size
     row[DIFFUSE : ALPHA + 1] = FINISHES[paint.material or thing.material]
 
@@ -316,4 +320,4 @@ def _along(axis: Vector) -> np.ndarray:
 
 def stretch(proportions: Vector, width: float = 0.1, height: float = 0.12, extra: float = 0.2) -> Vector:
     """Factors round 1 for a kind's width, height and third trait."""
-    return tuple(1.0 + by * max(-1.0, min(1.0, p)) for by, p in zip((width, height, extra), proportions))
+    return tuple(1.0 + by * max(-1.0, min(1.0, p)) for by, p in zip((width, height, extra), proportions, strict=True))

@@ -27,7 +27,8 @@ _SIDE_X, _MIDDLE_X, _MIDDLE_Z, _FRONT_Z, _BACK_Z = 0.45, 0.3, (-0.3, 0.5), 0.5, 
 
 def require_relation(scene: Scene, relation: str, anchor: str | None) -> None:
     """Raise SceneError unless this relation exists and its anchor stands in the scene."""
-    checks.require_known(relation, BESIDE if anchor is not None else PARTS, "relation to an anchor" if anchor else "place")
+    names, what = (PARTS, "place") if anchor is None else (BESIDE, "relation to an anchor")
+    checks.require_known(relation, names, what)
     if anchor is not None and anchor not in [o.id for o in scene.objects]:
         raise SceneError(f"there is no {anchor} in this scene; it has {checks.listed(o.id for o in scene.objects)}")
 
@@ -37,7 +38,7 @@ def room(scene: Scene, thing: Object, relation: str, anchor: str | None) -> Iter
 
     Raises SceneError when there is none, or when `thing` already stands there.
     """
-    wanted, ideal, where = _beside(scene[anchor], thing, relation) if anchor else _part(relation)
+    wanted, ideal, where = _beside(scene[anchor], thing, relation) if anchor is not None else _part(relation)
     if any(o.id == thing.id for o in scene.objects) and wanted(thing.x, thing.z):
         raise SceneError(f"the {thing.kind} is already {where}")
     spots = placing.free_places(scene, thing, wanted, ideal, most_hidden=0.5)

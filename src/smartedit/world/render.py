@@ -11,7 +11,6 @@ A mirror hangs on the wall, z = -1.9; about 1.6 wide, 0.9 high with its centre 0
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy as np
 from smartedit.errors import SceneError
 from smartedit.world import march, shading, tracing
 from smartedit.world.objects import rows_of
-from smartedit.world.parts import ALPHA, CARVE, COLUMNS, extent
+from smartedit.world.parts import ALPHA, COLUMNS, extent
 from smartedit.world.scene import Camera, Scene
 from smartedit.world.surfaces import LIGHTS, TABLES, WALLS, Light, Surface
 
@@ -52,7 +51,9 @@ def render(scene: Scene, size: int = 256, samples: int = 2, device: str = "cpu")
     if device == "cpu":
         tracing.paint_all(size, samples, *arrays, colour, ids, picture)
     elif device == "cuda":
-        _paint_on_cuda(size, samples, arrays, colour, ids, picture)
+        from smartedit.world import cuda  # only here: numba's CUDA target takes long to load
+
+        cuda.paint(size, samples, arrays, colour, ids, picture)
     else:
         raise SceneError(f"no device {device!r} to render on; use cpu or cuda")
     ids[abs(ids) >= tracing.FLAT] = 0
@@ -93,9 +94,8 @@ def scene_arrays(scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _thing(rows: np.ndarray, start: int, number: int) -> np.ndarray:
-    solid = rows[rows[:, CARVE] == 0]
-    low, high = extent(solid)
-    clear = _CLEAR_SHARE if (solid[:, ALPHA] < 1).any() else 0.0
+    low, high = extent(rows)
+    clear = _CLEAR_SHARE if (rows[:, ALPHA] < 1).any() else 0.0
     return np.array([*low, *high, start, start + len(rows), number, clear])
 
 
@@ -107,7 +107,7 @@ def _room(scene: Scene, mirrored: tuple[int, int], size: int) -> np.ndarray:
     hung = (0.0, 0.0, 0.0, 0.0) if glass is None else (glass.x, glass.y, glass.width / 2, glass.height / 2)
     flat = [(*f.first, *f.second, f.pattern, f.scale, f.shine, 0.0) for f in (table, wall)]
     room = [
-        *_camera_axes(scene.camera), scene.camera.spread, len(scene.objects), *mirrored,
+        *_camera_axes(scene.camera), scene.camera.spread, 0, len(scene.objects), *mirrored,
         *light.direction, *light.sun, *light.sky, light.sharpness, light.pool,
         *flat[0], *flat[1], *hung, *table.mean, *wall.mean, scene.camera.spread / size,
     ]  # fmt: skip
@@ -125,48 +125,10 @@ def _camera_axes(camera: Camera) -> tuple[float, ...]:
     forward = np.array(camera.target, dtype=float) - eye
     length = np.linalg.norm(forward)
     if not length > 0 or abs(forward[1]) > 0.999 * length or eye[1] <= 0 or eye[2] <= shading.WALL:
-        raise SceneError("the camera must stand above the table, before the wall, and look neither straight up nor down")
+        raise SceneError(
+            "the camera must stand above the table, before the wall, and look neither straight up nor down"
+        )
     forward /= length
     right = np.cross(forward, (0.0, 1.0, 0.0))
     right /= np.linalg.norm(right)
     return (*eye, *forward, *right, *np.cross(right, forward))
-
-
-def _paint_on_cuda(size: int, samples: int, arrays: tuple, colour: np.ndarray, ids: np.ndarray, picture: np.ndarray) -> None:
-    first, second, cuda = _kernels()
-    block = (16, 16)
-    grid = (math.ceil(size / 16), math.ceil(size / 16))
-    sent = [cuda.to_device(array) for array in arrays]
-    colour_there, ids_there, picture_there = (cuda.to_device(array) for array in (colour, ids, picture))
-    first[grid, block](size, *sent, colour_there, ids_there)
-    second[grid, block](size, samples, *sent, colour_there, ids_there, picture_there)
-    ids_there.copy_to_host(ids)
-    picture_there.copy_to_host(picture)
-
-
-_compiled: tuple | None = None
-
-
-def _kernels() -> tuple:
-    """The two passes as CUDA kernels; they call the functions that the CPU runs."""
-    global _compiled
-    if _compiled is None:
-        from numba import cuda
-
-        if not cuda.is_available():
-            raise SceneError("no CUDA device to render on; use device='cpu'")
-
-        @cuda.jit
-        def first(size, parts, things, room, colour, ids):
-            i, j = cuda.grid(2)
-            if i < size and j < size:
-                tracing.first_look(i, j, size, parts, things, room, colour, ids)
-
-        @cuda.jit
-        def second(size, samples, parts, things, room, colour, ids, picture):
-            i, j = cuda.grid(2)
-            if i < size and j < size:
-                tracing.second_look(i, j, size, samples, parts, things, room, colour, ids, picture)
-
-        _compiled = (first, second, cuda)
-    return _compiled

@@ -15,19 +15,32 @@ WALL = -1.9  #: z of the wall
 FRONT = 2.6  #: z where the table starts to fade into the room behind the camera, seen in mirrors only
 
 # The flat array that tells everything but objects.
-EYE, FORWARD, RIGHT, UP, SPREAD, DIRECT, MIRRORED_FIRST, MIRRORED_LAST = 0, 3, 6, 9, 12, 13, 14, 15
-SUN_AT, SUN, SKY, SHARP, POOL, TABLE, BACK, GLASS = 16, 19, 22, 25, 26, 27, 37, 47
+EYE, FORWARD, RIGHT, UP, SPREAD, DIRECT, MIRRORED = 0, 3, 6, 9, 12, 13, 15
+SUN_AT, SUN, SKY, SHARP, POOL, TABLE, BACK, GLASS = 17, 20, 23, 26, 27, 28, 38, 48
 FIRST_COLOUR, SECOND_COLOUR, PATTERN, SCALE, GLOSS, MEAN = 0, 3, 6, 7, 8, 9
-TABLE_MEAN, BACK_MEAN, PIXEL = 51, 54, 57
-ROOM_SIZE = 58
+TABLE_MEAN, BACK_MEAN, PIXEL = 52, 55, 58
+ROOM_SIZE = 59
 FRAME = 0.07  #: width of the mirror's frame
 
 _RED, _RED2, _PATTERN, _FREQUENCY = p.RED, p.RED2, p.PATTERN, p.FREQUENCY
 _DIFFUSE, _SHINE, _POWER, _ENVIRONMENT, _METAL, _GLOW, _ALPHA = (
-    p.DIFFUSE, p.SHINE, p.POWER, p.ENVIRONMENT, p.METAL, p.GLOW, p.ALPHA
+    p.DIFFUSE,
+    p.SHINE,
+    p.POWER,
+    p.ENVIRONMENT,
+    p.METAL,
+    p.GLOW,
+    p.ALPHA,
 )
-_BANDS, _SECTORS, _MOTTLE, _DOTS, _DIAL, _CAP, _PIPS, _STRIPES, _KEYS, _SEAMS, _PANELS = (
-    p.BANDS, p.SECTORS, p.MOTTLE, p.DOTS, p.DIAL, p.CAP, p.PIPS, p.STRIPES, p.KEYS, p.SEAMS, p.PANELS
+_BANDS, _SECTORS, _MOTTLE, _DOTS, _DIAL, _PIPS, _KEYS, _PANELS = (
+    p.BANDS,
+    p.SECTORS,
+    p.MOTTLE,
+    p.DOTS,
+    p.DIAL,
+    p.PIPS,
+    p.KEYS,
+    p.PANELS,
 )
 _A = p.A
 
@@ -84,9 +97,7 @@ def painted(pattern, frequency, x, y, z):
     """How much of a part's second colour shows at a point of its own frame."""
     if pattern == _BANDS:
         return tx.step(0.0, 0.12, math.sin(frequency * y))
-    if pattern == _STRIPES:
-        return tx.step(0.0, 0.12, math.sin(frequency * x))
-    if pattern == _SECTORS or pattern == _PANELS:
+    if pattern == _SECTORS or pattern == _PANELS:  # noqa: SIM109 (kept plain for numba's CUDA target)
         return tx.step(0.0, 0.06, math.sin(frequency * math.atan2(z, x) + 0.4))
     if pattern == _MOTTLE:
         return tx.layered(frequency * (x + 0.6 * z) + 9.0, frequency * (y + 0.5 * z) + 4.0)
@@ -94,14 +105,10 @@ def painted(pattern, frequency, x, y, z):
         return tx.dotted(frequency * (x + 0.35 * z), frequency * (y + 0.5 * z), 0.03)
     if pattern == _DIAL:
         return dial(frequency, x, y)
-    if pattern == _CAP:
-        return tx.step(frequency, 0.006, y)
     if pattern == _PIPS:
         return pips(frequency, x, y, z)
     if pattern == _KEYS:
         return keys(frequency * x)
-    if pattern == _SEAMS:
-        return 1.0 - tx.step(0.10, 0.05, abs(math.sin(frequency * math.atan2(z, x))))
     return 0.0
 
 
@@ -119,7 +126,7 @@ def part_colour(parts, i, x, y, z):
 
 @njit(**JIT)
 def surroundings(room, dx, dy, dz):
-    """The room as far things reflect it: table below, wall half way up, sky light above, a bright patch at the light."""
+    """What shiny things reflect: table below, wall half way up, sky light above, a bright patch at the light."""
     up = tx.step(0.0, 0.12, dy)
     high = tx.step(0.55, 0.4, dy)
     sun = max(dx * room[SUN_AT] + dy * room[SUN_AT + 1] + dz * room[SUN_AT + 2], 0.0)
@@ -145,8 +152,7 @@ def sun_at(room, parts, things, first, last, x, y, z, nx, ny, nz):
     pool = room[POOL]
     share = 1.0
     if pool > 0.0:
-        off_x, off_z = x - 0.0, z + 0.1
-        share = math.exp(-0.5 * (off_x * off_x + off_z * off_z) / (pool * pool))
+        share = math.exp(-0.5 * (x * x + (z + 0.1) * (z + 0.1)) / (pool * pool))
     seen = m.sunlight(
         parts, things, first, last, room[SHARP], x + nx * 0.006, y + ny * 0.006, z + nz * 0.006, lx, ly, lz
     )
@@ -189,9 +195,7 @@ def thing_light(room, parts, things, first, last, k, x, y, z, dx, dy, dz):
     rim = (1.0 - facing) ** 4
     metal = parts[i, _METAL]
     env = (parts[i, _ENVIRONMENT] + 0.45 * rim * parts[i, _SHINE]) * (0.35 + 0.65 * opening)
-    er, eg, eb = surroundings(
-        room, dx + 2.0 * facing * nx, dy + 2.0 * facing * ny, dz + 2.0 * facing * nz
-    )
+    er, eg, eb = surroundings(room, dx + 2.0 * facing * nx, dy + 2.0 * facing * ny, dz + 2.0 * facing * nz)
     spot = parts[i, _SHINE] * seen * highlight(room, parts[i, _POWER], dx, dy, dz, nx, ny, nz)
     glow, diffuse = parts[i, _GLOW], parts[i, _DIFFUSE]
     tr, tg, tb = _mix(1.0, cr, metal), _mix(1.0, cg, metal), _mix(1.0, cb, metal)
@@ -230,7 +234,9 @@ def flat_light(room, parts, things, first, last, surface, v, soft, x, y, z, ny, 
     return (
         _mix(room[base], room[other], t) * (ar + direct * room[SUN]) + spot * room[SUN] + rim * room[BACK_MEAN],
         _mix(room[base + 1], room[other + 1], t) * (ag + direct * room[SUN + 1])
-        + spot * room[SUN + 1] + rim * room[BACK_MEAN + 1],
+        + spot * room[SUN + 1]
+        + rim * room[BACK_MEAN + 1],
         _mix(room[base + 2], room[other + 2], t) * (ab + direct * room[SUN + 2])
-        + spot * room[SUN + 2] + rim * room[BACK_MEAN + 2],
+        + spot * room[SUN + 2]
+        + rim * room[BACK_MEAN + 2],
     )

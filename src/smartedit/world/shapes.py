@@ -11,7 +11,10 @@ import math
 from numba import njit
 
 #: How every function of the renderer is compiled. No array is ever allocated inside, so no GIL is needed.
-JIT = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
+FAST = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+
+#: The same for functions that only compiled functions call: without the way in from Python they compile a third faster.
+JIT = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 ELLIPSOID, BOX, CONE, RING, LIMB, CUP, ARC, WEDGE, DOME, BOWL = range(10)
 
@@ -101,10 +104,7 @@ def arc(a, b, c, taper, x, y, z):
     if taper > 0.0:
         part = min(math.atan2(x, y) / c, 1.0)
         tube = b * (1.0 - taper * part * part)
-    if cosine * x > sine * y:
-        along = x * sine + y * cosine
-    else:
-        along = math.sqrt(x * x + y * y)
+    along = x * sine + y * cosine if cosine * x > sine * y else math.sqrt(x * x + y * y)
     near = math.sqrt(max(x * x + y * y + z * z + a * a - 2.0 * a * along, 0.0)) - tube
     return near * 0.85 if taper > 0.0 else near
 

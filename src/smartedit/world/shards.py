@@ -63,9 +63,9 @@ def pair_row(pair: Pair) -> dict:
     row["region_ids"] = (pair.region_ids + IDS_OFFSET).astype(np.uint8)
     for name in ("scene", "edit"):
         row[name] = json.dumps(row[name], sort_keys=True)
-    return {
-        name: {"bytes": png(value), "path": None} if COLUMNS[name] == "picture" else value for name, value in row.items()
-    }
+    for name in (name for name, kind in COLUMNS.items() if kind == "picture"):
+        row[name] = {"bytes": png(row[name]), "path": None}
+    return row
 
 
 def write_shard(rows: list[dict], path: Path) -> None:

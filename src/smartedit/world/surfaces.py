@@ -23,7 +23,7 @@ class Surface:
     @property
     def mean(self) -> Vector:
         """Rough mean colour, used for the light that the surface throws back."""
-        return tuple(0.7 * a + 0.3 * b for a, b in zip(self.first, self.second))
+        return tuple(0.7 * a + 0.3 * b for a, b in zip(self.first, self.second, strict=True))
 
 
 @dataclass(frozen=True)

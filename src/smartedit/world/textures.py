@@ -13,8 +13,8 @@ PLAIN, WOOD, MARBLE, CHECK, TILES, WEAVE, SPECKLE, SLATE, BRICK, STRIPE, PANEL, 
 
 @njit(**JIT)
 def hashed(i, j):
-    """A fixed pseudo-random number in [0, 1) for a lattice point."""
-    n = (int(i) * 374761393 + int(j) * 668265263 + 974634777) & 0xFFFFFFFF
+    """A fixed pseudo-random number in [0, 1) for a lattice point (whole numbers)."""
+    n = (i * 374761393 + j * 668265263 + 974634777) & 0xFFFFFFFF
     n = ((n ^ (n >> 13)) * 1274126177) & 0xFFFFFFFF
     return ((n ^ (n >> 16)) & 0xFFFF) / 65536.0
 
@@ -25,8 +25,8 @@ def noise(x, y):
     i, j = math.floor(x), math.floor(y)
     u, v = x - i, y - j
     u, v = u * u * (3.0 - 2.0 * u), v * v * (3.0 - 2.0 * v)
-    low = hashed(i, j) * (1.0 - u) + hashed(i + 1.0, j) * u
-    high = hashed(i, j + 1.0) * (1.0 - u) + hashed(i + 1.0, j + 1.0) * u
+    low = hashed(i, j) * (1.0 - u) + hashed(i + 1, j) * u
+    high = hashed(i, j + 1) * (1.0 - u) + hashed(i + 1, j + 1) * u
     return low * (1.0 - v) + high * v
 
 
@@ -61,11 +61,11 @@ def fine(value, grain, soft):
 def wood(x, y, soft_y):
     """Planks along x with grain."""
     plank = math.floor(y * 1.35)
-    shift = hashed(plank, 3.0) * 9.0
+    shift = hashed(plank, 3) * 9.0
     bend = noise(x * 0.7 + shift, y * 2.5) * 2.2
     grain = 0.5 + 0.5 * math.sin(6.2832 * (y * 4.5 + bend + shift))
     fibre = fine(noise(x * 2.2 + shift, y * 34.0), 34.0, soft_y)
-    tone = 0.35 * grain * grain + 0.3 * fibre + 0.35 * hashed(plank, 8.0)
+    tone = 0.35 * grain * grain + 0.3 * fibre + 0.35 * hashed(plank, 8)
     return tone + (1.0 - tone) * joint(y * 1.35, 0.012, soft_y)
 
 
@@ -125,7 +125,7 @@ def speckle(x, y, soft_y):
 def panels(x, y, soft_x):
     """Upright boards with grooves and faint grain."""
     board = math.floor(x)
-    tone = 0.3 * hashed(board, 5.0) + 0.22 * noise(x * 12.0 + hashed(board, 1.0) * 7.0, y * 0.9)
+    tone = 0.3 * hashed(board, 5) + 0.22 * noise(x * 12.0 + hashed(board, 1) * 7.0, y * 0.9)
     return tone + (1.0 - tone) * joint(x, 0.025, soft_x)
 
 

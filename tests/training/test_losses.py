@@ -1,0 +1,54 @@
+"""What is minimised, exactly."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartedit.training.losses import contrast, draw_timesteps, drop_conditions, reconstruction, region_contrast, undone
+
+
+def test_undone_is_the_share_of_the_edit_that_is_left():
+    anchor, target = torch.zeros(1, 1, 40, 40), torch.ones(1, 1, 40, 40)
+    assert undone(target, target, anchor).item() == 0
+    assert abs(undone(anchor, target, anchor).item() - 1) < 0.01
+    assert abs(undone(anchor + 0.5, target, anchor).item() - 0.25) < 0.01
+
+
+def test_undone_weighs_a_pencil_like_a_wall():
+    anchor, small, large = torch.zeros(1, 1, 64, 64), torch.zeros(1, 1, 64, 64), torch.ones(1, 1, 64, 64)
+    small[..., :16, :16] = 1
+    halves = [undone(target / 2, target, anchor).item() for target in (small, large)]
+    assert abs(halves[0] - halves[1]) < 0.01
+
+
+def test_published_dropout_shares():
+    text, picture = drop_conditions(200_000, 0.05, torch.Generator().manual_seed(0))
+    shares = [(text & ~picture), (text & picture), (~text & picture)]
+    assert all(abs(share.float().mean().item() - 0.05) < 0.003 for share in shares)
+
+
+@given(st.floats(0, 1), st.integers(1, 999))
+def test_timesteps_stay_in_range_and_favour_the_noisiest(noisiest, last):
+    t = draw_timesteps(4000, last, noisiest, torch.Generator().manual_seed(1))
+    assert t.min() >= 0 and t.max() <= last
+    assert (t == last).float().mean().item() > noisiest - 0.05
+
+
+def test_contrast_is_least_for_matching_pairs():
+    rows = torch.eye(6)
+    scale = torch.tensor(20.0)
+    assert contrast(rows, rows, scale) < 1e-3 < contrast(rows, rows.roll(1, 0), scale)
+
+
+def test_region_contrast_names_the_owner():
+    phrases = torch.eye(4)
+    assert region_contrast(phrases[[2, 0]], phrases, torch.tensor([2, 0]), torch.tensor(20.0)) < 1e-3
+
+
+def test_reconstruction_punishes_blur_more_than_its_pixels():
+    sharp = torch.zeros(1, 3, 16, 16)
+    sharp[..., ::2] = 1
+    assert reconstruction(sharp, sharp) == 0
+    assert reconstruction(torch.full_like(sharp, 0.5), sharp) > 0.5 + 0.2

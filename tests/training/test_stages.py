@@ -1,0 +1,65 @@
+"""The recipe: every stage takes real steps on rendered pairs, from its predecessors' weights."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from smartedit.errors import TrainingError
+from smartedit.training import objectives
+from smartedit.training.command import train
+from smartedit.training.loop import draw
+from smartedit.training.stages import STAGES, load_so_far, run_stage, stage_named
+
+
+def test_every_stage_runs_and_hands_its_weights_on(mini_run):
+    for stage in STAGES:
+        share = 2 * stage.batch / stage.samples
+        reports = list(run_stage(mini_run.shop, stage, mini_run.data, mini_run.out, share=share))
+        assert reports[-1].step == 2
+        assert all(math.isfinite(value) for value in reports[-1].losses.values())
+        written = {path.stem for path in (mini_run.out / stage.name / "weights").glob("*.safetensors")}
+        assert written == set(stage.rates)
+    load_so_far(mini_run.shop, mini_run.out)
+    assert mini_run.shop.parts["qformer"].null_context.abs().sum() > 0
+
+
+def test_an_untrained_editor_leaves_everything_undone(mini_run):
+    parts = mini_run.shop.parts
+    torch.nn.init.zeros_(parts["unet"].conv_out.weight)
+    torch.nn.init.zeros_(parts["unet"].conv_out.bias)
+    with torch.no_grad():
+        losses = objectives.base(mini_run.shop, draw(0, 0), 4)
+    assert abs(losses["undone"].item() - 1) < 0.05
+
+
+def test_a_new_bim_changes_nothing(mini_run):
+    from smartedit.models.presets import build
+
+    mini_run.shop.parts["bim"].load_state_dict(build("tiny", 50, ("bim",))["bim"].state_dict())
+    for part in mini_run.shop.parts.values():
+        part.eval()
+    with torch.no_grad():
+        without = objectives.joint(mini_run.shop, draw(0, 1), 2)
+        with_bim = objectives.edit(mini_run.shop, draw(0, 1), 2)
+    assert torch.allclose(without["undone"], with_bim["undone"], atol=1e-6)
+
+
+def test_stages_train_what_the_method_says():
+    trained = {stage.name: set(stage.rates) for stage in STAGES}
+    assert "bim" in trained["edit"] and "bim" not in trained["joint"]
+    assert all("vision_tower" not in trained[name] for name in ("base", "align", "joint", "edit"))
+    assert [stage.name for stage in STAGES] == ["autoencoder", "clip", "language", "base", "align", "joint", "edit"]
+
+
+def test_bad_requests_are_one_line(tmp_path):
+    with pytest.raises(TrainingError, match="no stage 'polish'"):
+        stage_named("polish")
+    with pytest.raises(TrainingError, match="no shards"):
+        train("tiny", tmp_path, tmp_path / "out", say=lambda _: None)
+    with pytest.raises(TrainingError, match="only tiny"):
+        train("7b", tmp_path, tmp_path / "out", say=lambda _: None)
+    with pytest.raises(TrainingError, match="--share"):
+        train("tiny", tmp_path, tmp_path / "out", share=0, say=lambda _: None)
