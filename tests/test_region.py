@@ -86,3 +86,44 @@ def test_box_of_a_region():
     assert region.box(mask) is None
     mask.paste(255, (2, 3, 6, 5))
     assert region.box(mask) == [2, 3, 6, 5]
+
+
+@given(st.integers(0, 10_000), st.floats(0.1, 0.9))
+def test_parts_are_the_connected_ones(seed, density):
+    mask = np.random.default_rng(seed).random((17, 23)) < density
+    found = region.parts(mask)
+    assert ((found > 0) == mask).all()
+    for dy, dx in ((0, 1), (1, 0), (1, 1)):
+        here, there = found[: 17 - dy, : 23 - dx], found[dy:, dx:]
+        assert (here == there)[(here > 0) & (there > 0)].all(), "what touches has one number"
+    assert len(np.unique(found[found > 0])) == _flooded(mask)
+
+
+def _flooded(mask: np.ndarray) -> int:
+    """The number of connected parts, counted the plain way."""
+    left, count = {(int(y), int(x)) for y, x in np.argwhere(mask)}, 0
+    while left:
+        count, edge = count + 1, [left.pop()]
+        while edge:
+            y, x = edge.pop()
+            near = {(y + j, x + i) for j in (-1, 0, 1) for i in (-1, 0, 1)} & left
+            left -= near
+            edge += near
+    return count
+
+
+def test_growing_and_shrinking_are_discs_and_undo_each_other():
+    dot = np.zeros((15, 15), bool)
+    dot[7, 7] = True
+    y, x = np.ogrid[:15, :15]
+    assert np.array_equal(region.grown(dot, 4), (y - 7) ** 2 + (x - 7) ** 2 <= 16)
+    assert np.array_equal(region.shrunk(region.grown(dot, 4), 4), dot)
+    assert region.shrunk(np.ones((5, 5), bool), 2).all(), "the picture's edge is no edge of the region"
+
+
+def test_feather_rises_in_even_steps_within_the_grown_band():
+    edited = plate()
+    edited[:, 48:] = 220
+    row = region.changed_region(plate(), edited)[48]
+    rising = row[(row > 0) & (row < 1)]
+    assert rising.tolist() == [0.25, 0.5, 0.75] and row[48:].min() == 1

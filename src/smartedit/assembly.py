@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from safetensors.torch import load_file
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 from smartedit import bundles
 from smartedit.baseline import BasePipeline
 from smartedit.pipeline import SmartEditPipeline
-from smartedit.training.stages import load_so_far
+from smartedit.training.stages import history, load_so_far
 from smartedit.training.workshop import Workshop
 
 #: What the rival takes from its neighbour instead of a copy of its own.
@@ -28,6 +29,7 @@ def assemble(run: Path, out: Path) -> list[Path]:
         names = ("vae", "vision_tower", "projector", "language_model", "qformer", "unet")
         bim = shop.parts["bim"] if "edit" in done else None
         written.append(bundles.write(SmartEditPipeline(**_taken(shop, names), bim=bim), out / "tiny"))
+        (out / "tiny" / "training.json").write_text(json.dumps(history(run), indent=1) + "\n")
     if "base" in done:
         shop = _loaded(run, "align")
         pipeline = BasePipeline(**_taken(shop, ("vae", "text_encoder", "unet")))

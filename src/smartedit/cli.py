@@ -137,14 +137,13 @@ def _edit(args) -> None:
     picture = images.open(args.picture)
     output = Path(args.output) if args.output else Path(args.picture).with_name(f"{Path(args.picture).stem}-edited.png")
     images.check_writable(output)
-    started = time.perf_counter()
-    pipe = _pipeline(args.model)
-    loaded = round(time.perf_counter() - started, 4)
+    loading: dict[str, float] = {}
+    pipe = _pipeline(args.model, loading)
     result = pipe(args.instruction, picture, seed=args.seed, keep_outside=not args.no_keep_outside, **settings)
     images.save(result.images[0], output)
     mask = result.region[0]
     share = mask.histogram()[255] / (mask.width * mask.height)
-    timings = {"load": loaded, **result.timings}
+    timings = {**loading, **result.timings}
     if args.json:
         region_found = {"box": region.box(mask), "share": round(share, 6)}
         told = {"reply": result.reply[0], "region": region_found, "seed": result.seed[0], "timings": timings}
@@ -153,7 +152,7 @@ def _edit(args) -> None:
     if result.reply[0]:
         print(result.reply[0])
     spent = sum(result.timings.values())
-    print(f"wrote {output} ({share:.0%} of it changed, seed {result.seed[0]}, {spent:.1f} s after {loaded:.1f} s of loading)")
+    print(f"wrote {output} ({share:.0%} of it changed, seed {result.seed[0]}, {spent:.1f} s after {sum(loading.values()):.1f} s of loading)")
     for note in result.notes[0]:
         print(f"note: {note}", file=sys.stderr)
 
@@ -243,14 +242,22 @@ def _settings(args) -> dict:
     return {"num_inference_steps": args.steps if args.steps is None else asking.steps(args.steps), **scales}
 
 
-def _pipeline(name: str | Path):
-    """The pipeline of a name or folder, of whichever class it is, without the progress bars of libraries."""
+def _pipeline(name: str | Path, timings: dict[str, float] | None = None):
+    """The pipeline of a name or folder, of whichever class it is, without the progress bars of libraries.
+
+    `timings` is told the seconds for importing the libraries and for loading the weights.
+    """
     from smartedit import bundles
 
     folder = bundles.find(name, *_KINDS)
+    started = time.perf_counter()
     _quiet()
-    pipe = getattr(smartedit, bundles.index(folder)["_class_name"]).from_pretrained(folder)
+    kind = getattr(smartedit, bundles.index(folder)["_class_name"])
+    imported = time.perf_counter()
+    pipe = kind.from_pretrained(folder)
     pipe.set_progress_bar_config(disable=True)
+    if timings is not None:
+        timings |= {"import": round(imported - started, 4), "load": round(time.perf_counter() - imported, 4)}
     return pipe
 
 

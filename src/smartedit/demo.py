@@ -30,16 +30,14 @@ class Row:
     reply: str
 
 
-def demo(
-    editors: dict[str, EditPipeline], out: str | Path, seed: int = 0, groups: Sequence[str] = GROUPS, say: Callable[[str], None] = print
-) -> Path:
-    """Edit one scene of every group with every editor; writes the sheet and each picture into `out`, gives the sheet's path.
+def demo(editors: dict[str, EditPipeline], out: str | Path, seed: int = 0, say: Callable[[str], None] = print) -> Path:
+    """Edit one scene of each of `GROUPS` with every editor; writes the sheet and each picture into `out`, gives the sheet's path.
 
     `seed` picks other scenes and the editors' noise; `say` hears one line a group. Raises PictureError if `out` cannot be written.
     """
     out = _folder(Path(out))
     rows = []
-    for group in groups:
+    for group in GROUPS:
         row = _row(editors, group, seed)
         for name, picture in (("before", Image.fromarray(row.pair.before)), *row.edited.items()):
             images.save(picture, out / f"{group}-{name}.png")

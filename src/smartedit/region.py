@@ -1,4 +1,4 @@
-"""Keep what is not edited: where the result differs from the source, and how to leave the rest alone (numpy, scipy).
+"""Keep what is not edited: where the result differs from the source, and how to leave the rest alone (numpy).
 
 The changed region is read off the model's own result: the source and the edited picture both come out of the same
 decoder, so that its errors cancel and what remains is the edit. No further network is asked.
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from smartedit import images
 
@@ -44,18 +43,42 @@ def changed_region(source: np.ndarray, edited: np.ndarray, rule: RegionRule = Re
 
 def weights(difference: np.ndarray, rule: RegionRule = RegionRule()) -> np.ndarray:
     """`changed_region` of a difference map, float (H, W) in 0 ... 255."""
-    smooth = ndimage.gaussian_filter(difference.astype(np.float32), rule.smooth)
-    region = ndimage.binary_propagation(smooth > rule.strong, mask=smooth > rule.weak)
-    region = _without_specks(region, rule.speck)
-    if not region.any():
-        return np.zeros(region.shape, np.float32)
-    region = ndimage.binary_closing(np.pad(region, rule.close, mode="edge"), _disc(rule.close))[_inside(rule.close)]
-    region = ndimage.binary_dilation(region, _disc(rule.grow))
-    if region.all():
-        return np.ones(region.shape, np.float32)
-    # Edges are replicated, so that a region that runs out of the picture is not feathered along the picture's edge.
-    depth = ndimage.distance_transform_edt(np.pad(region, 1, mode="edge"))[_inside(1)]
-    return (depth / (rule.feather + 1)).clip(0, 1).astype(np.float32)
+    smooth = _smoothed(difference.astype(np.float32), rule.smooth)
+    part = parts(smooth > rule.weak)
+    counts = np.bincount(part.ravel(), minlength=part.size + 1)
+    strong = np.bincount(part.ravel(), weights=(smooth > rule.strong).ravel(), minlength=part.size + 1)
+    kept = (counts >= rule.speck) & (strong > 0)
+    kept[0] = False
+    region = shrunk(grown(kept[part], rule.close), rule.close)
+    region = grown(region, rule.grow)
+    # As many steps as pixels of feather; beyond the picture's edge the region goes on, so it is not feathered there.
+    steps = [region, *(shrunk(region, radius) for radius in range(1, rule.feather + 1))]
+    return np.mean(steps, axis=0, dtype=np.float32)
+
+
+def parts(region: np.ndarray) -> np.ndarray:
+    """Every pixel of a bool (H, W) map with the number, from 1 on, of the part it hangs together with; 0 outside.
+
+    Pixels that touch, corners included, belong together; the numbers have gaps.
+    """
+    far = region.size
+    label = np.where(region, np.arange(far).reshape(region.shape), far)
+    while True:
+        lowest = np.where(region, _neighbours(label, 1, far).min(axis=0), far)
+        lowest = np.append(lowest, far)[lowest]  # take over what the pixel pointed at has found: halves the way to go
+        if np.array_equal(lowest, label):
+            return np.where(region, label + 1, 0)
+        label = lowest
+
+
+def grown(region: np.ndarray, radius: int) -> np.ndarray:
+    """A bool (H, W) map with every pixel spread to a disc of `radius`."""
+    return _neighbours(region, radius, False, round=True).any(axis=0)
+
+
+def shrunk(region: np.ndarray, radius: int) -> np.ndarray:
+    """The pixels whose disc of `radius` lies in the region, or beyond the picture's edge."""
+    return ~grown(~region, radius)
 
 
 def compose(original: Image.Image, edited: Image.Image, weight: np.ndarray, fitted: images.Fitted) -> tuple[Image.Image, Image.Image]:
@@ -79,17 +102,20 @@ def box(mask: Image.Image) -> list[int] | None:
     return list(found) if found else None
 
 
-def _without_specks(region: np.ndarray, least: int) -> np.ndarray:
-    labels, _ = ndimage.label(region, structure=np.ones((3, 3)))
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    return (sizes >= least)[labels]
+def _neighbours(values: np.ndarray, radius: int, beyond: int | bool, round: bool = False) -> np.ndarray:
+    """(K, H, W): the map as seen from every offset of a square, or a disc, around a pixel; `beyond` outside the picture."""
+    height, width = values.shape
+    padded = np.pad(values, radius, constant_values=beyond)
+    offsets = range(2 * radius + 1)
+    inside = ((y, x) for y in offsets for x in offsets if not round or (y - radius) ** 2 + (x - radius) ** 2 <= radius**2)
+    return np.stack([padded[y : y + height, x : x + width] for y, x in inside])
 
 
-def _disc(radius: int) -> np.ndarray:
-    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    return x * x + y * y <= radius * radius
-
-
-def _inside(margin: int) -> tuple[slice, slice]:
-    return slice(margin, -margin), slice(margin, -margin)
+def _smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+    """A Gaussian blur, edges replicated."""
+    reach = int(3 * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1, dtype=np.float32) / sigma) ** 2)
+    for _ in range(2):  # along one axis, then, transposed, along the other
+        padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+        values = sum(weight * padded[k : k + len(values)] for k, weight in enumerate(kernel / kernel.sum())).T
+    return values

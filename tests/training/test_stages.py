@@ -11,7 +11,7 @@ from smartedit.errors import TrainingError
 from smartedit.training import objectives
 from smartedit.training.command import train
 from smartedit.training.loop import draw
-from smartedit.training.stages import STAGES, load_so_far, run_stage, stage_named
+from smartedit.training.stages import STAGES, history, load_so_far, prepare, run_stage, stage_named
 
 
 def test_every_stage_runs_and_hands_its_weights_on(mini_run):
@@ -22,6 +22,7 @@ def test_every_stage_runs_and_hands_its_weights_on(mini_run):
         assert all(math.isfinite(value) for value in reports[-1].losses.values())
         written = {path.stem for path in (mini_run.out / stage.name / "weights").glob("*.safetensors")}
         assert written == set(stage.rates)
+    assert [told["samples_seen"] for told in history(mini_run.out)] == [2 * stage.batch for stage in STAGES]
     load_so_far(mini_run.shop, mini_run.out)
     assert mini_run.shop.parts["qformer"].null_context.abs().sum() > 0
 
@@ -52,6 +53,12 @@ def test_stages_train_what_the_method_says():
     assert "bim" in trained["edit"] and "bim" not in trained["joint"]
     assert all("vision_tower" not in trained[name] for name in ("base", "align", "joint", "edit"))
     assert [stage.name for stage in STAGES] == ["autoencoder", "clip", "language", "base", "align", "joint", "edit"]
+
+
+def test_another_vocabulary_is_refused(mini_run):
+    (mini_run.out / "vocabulary.json").write_text('["other", "words"]')
+    with pytest.raises(TrainingError, match="words have changed"):
+        prepare(mini_run.shop, mini_run.data, mini_run.out, say=lambda _: None)
 
 
 def test_bad_requests_are_one_line(tmp_path):

@@ -6,6 +6,7 @@ without BIM), edit (stage 2 with BIM). Every stage starts from the averaged weig
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ STAGES = (
     Stage("language", objectives.language, {"vision_tower": 3e-4, "projector": 1e-3, "language_model": 1e-3}, samples=500_000),
     Stage("base", objectives.base, {"unet": 1e-3, "text_encoder": 5e-4, "pointer": 1e-3}, samples=500_000),
     Stage("align", objectives.align, {"language_model": 2e-4, "qformer": 6e-4}, samples=100_000),
-    Stage("joint", objectives.joint, {"language_model": 1e-4, "qformer": 2e-4, "unet": 3e-4}, samples=500_000),
-    Stage("edit", objectives.edit, {"language_model": 1e-4, "qformer": 2e-4, "bim": 6e-4, "unet": 3e-4}, samples=500_000),
+    Stage("joint", objectives.joint, {"language_model": 3e-4, "qformer": 5e-4, "unet": 4e-4}, samples=500_000),
+    Stage("edit", objectives.edit, {"language_model": 3e-4, "qformer": 5e-4, "bim": 1e-3, "unet": 4e-4}, samples=500_000),
 )
 
 #: How many pictures the linear basis and the decoder are fitted to.
@@ -57,6 +58,7 @@ def stage_named(name: str) -> Stage:
 
 def prepare(shop: Workshop, data: Path, out: Path, say: Callable[[str], None]) -> None:
     """Fit the autoencoder's basis if it is new, then bring the caches of latents up to date and load them."""
+    _keep_vocabulary(shop, out / "vocabulary.json")
     basis = out / "basis.safetensors"
     vae = shop.parts["vae"]
     if not basis.exists():
@@ -74,6 +76,15 @@ def prepare(shop: Workshop, data: Path, out: Path, say: Callable[[str], None]) -
     say(f"train: {len(shop.train.pairs)} pairs of {len(shop.train.scenes)} scenes")
 
 
+def _keep_vocabulary(shop: Workshop, path: Path) -> None:
+    """A run's embeddings belong to its vocabulary: note it once, refuse another."""
+    words = sorted(shop.tokenizer.get_vocab(), key=shop.tokenizer.get_vocab().get)
+    if path.exists() and json.loads(path.read_text()) != words:
+        raise TrainingError(f"the world's words have changed since {path.parent} was begun; start again with another --out")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(words))
+
+
 def load_so_far(shop: Workshop, out: Path, before: str | None = None) -> None:
     """Load the averaged weights of every stage above `before` (all stages if None)."""
     for stage in STAGES:
@@ -82,6 +93,24 @@ def load_so_far(shop: Workshop, out: Path, before: str | None = None) -> None:
         shop.load_weights(out / stage.name / "weights")
     with torch.no_grad():
         shop.parts["qformer"].set_null_context(shop.text_context([""]))
+
+
+def history(out: Path) -> list[dict]:
+    """What a run has done so far, one dict a stage begun: its plan, the samples seen, hours, and the last losses."""
+    told = []
+    for stage in STAGES:
+        log = out / stage.name / "log.jsonl"
+        if log.exists():
+            config = json.loads((out / stage.name / "config.json").read_text())
+            lines = [json.loads(line) for line in log.read_text().splitlines()]
+            told.append({**config, "samples_seen": lines[-1]["step"] * stage.batch, "hours": _hours(lines, stage.batch), "last": lines[-1]})
+    return told
+
+
+def _hours(lines: list[dict], batch: int) -> float:
+    steps = [line["step"] for line in lines]
+    spent = [(b - a) * batch / line["samples_per_second"] for a, b, line in zip([0, *steps], steps, lines) if b > a]
+    return round(sum(spent) / 3600, 3)
 
 
 def run_stage(
