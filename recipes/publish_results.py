@@ -1,29 +1,48 @@
-"""Copy a benchmark's numbers to where people read them: README.md and the model card, between their result marks.
+"""Copy measured numbers to where people read them: README.md and the model card, between their marks.
 
     python recipes/publish_results.py docs/results/world-test
 
-reads FOLDER/results.json, which `smartedit bench world --out FOLDER` wrote. Nothing is typed by hand, and
-`tests/test_readme.py` checks that both pages still equal the file.
+reads FOLDER/results.json, which `smartedit bench world --out FOLDER` wrote, and the bundle's `training.json`, which
+`smartedit train` wrote. Nothing is typed by hand, and `tests/test_readme.py` checks that the pages still equal the files.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
 from smartedit.bench.tables import headline
 
 ROOT = Path(__file__).parents[1]
-PAGES = (ROOT / "README.md", ROOT / "src/smartedit/weights/tiny/README.md")
-BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+CARD = ROOT / "src/smartedit/weights/tiny/README.md"
+
+
+def training_table(history: list[dict]) -> str:
+    """The stages of a run as Markdown: what was seen, in which time, and the last losses."""
+    lines = ["| stage | samples seen | batch | hours | last losses |", "| --- | --- | --- | --- | --- |"]
+    for stage in history:
+        losses = {name: value for name, value in stage["last"].items() if name not in ("step", "samples_per_second")}
+        told = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        lines.append(
+            f"| {stage['stage']} | {stage['samples_seen']:,} | {stage['batch']} | {stage['hours']:.2f} | {told} |"
+        )
+    return "\n".join(lines)
+
+
+def fill(page: Path, mark: str, table: str) -> None:
+    """Put a table between the marks `<!-- MARK:begin -->` and `<!-- MARK:end -->` of a page."""
+    begin, end = f"<!-- {mark}:begin -->", f"<!-- {mark}:end -->"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(
+        re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{table}\n{end}", text, flags=re.S), encoding="utf-8"
+    )
 
 
 def publish(folder: Path) -> None:
-    """Put the headline table of FOLDER/results.json into every page."""
-    table = headline(json.loads((folder / "results.json").read_text()))
-    for page in PAGES:
-        text = page.read_text()
-        before, rest = text.split(BEGIN)
-        page.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}")
+    """Fill the result tables of README and model card, and the card's table of training."""
+    for page in (ROOT / "README.md", CARD):
+        fill(page, "results", headline(json.loads((folder / "results.json").read_text())))
+    fill(CARD, "training", training_table(json.loads((CARD.parent / "training.json").read_text())))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def picture_file(tmp_path):
 
 
 #: Enough words for the instructions of these tests.
-WORDS = "remove the red apple make it blue a cup on left bigger object that tells time to of cat and . , ?".split()
+WORDS = ["remove", "the", "red", "apple", "make", "it", "blue", "a", "cup", "on", "left", "bigger", "object", "that", "tells", "time", "to", "of", "cat", "and", ".", ",", "?"]
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smartedit.conversation import EDIT_TOKENS, build_tokenizer, edit_ids, edit_prompt, turns, unknown_words
 
-WORDS = "remove the left hand knife at 3 9 . , ?".split()
+WORDS = ["remove", "the", "left", "hand", "knife", "at", "3", "9", ".", ",", "?"]
 
 
 @pytest.fixture(scope="module")

@@ -196,7 +196,7 @@ def test_unwritable_places_are_told_apart(tmp_path, name, reason):
 
 def test_a_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
     def full(self, path, **options):
-        with io.open(path, "wb") as file:
+        with open(path, "wb") as file:
             file.write(b"half")
         raise OSError(28, "No space left on device")
 
@@ -212,7 +212,7 @@ def test_interrupted_writes_leave_the_old_file(tmp_path, monkeypatch, broken):
     old = path.read_bytes()
 
     def interrupted(self, half, **options):
-        with io.open(half, "wb") as file:
+        with open(half, "wb") as file:
             file.write(b"half")
         raise broken
 

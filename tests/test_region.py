@@ -40,7 +40,7 @@ def test_the_region_covers_the_edit_and_little_more(x, y, width, height):
     outside = np.ones((96, 96), bool)
     outside[max(0, y - 9) : y + height + 9, max(0, x - 9) : x + width + 9] = False
     assert not weight[outside].any()
-    assert 0 <= weight.min() and weight.max() <= 1 and weight.dtype == np.float32
+    assert weight.min() >= 0 and weight.max() <= 1 and weight.dtype == np.float32
 
 
 def test_weak_parts_count_only_where_they_touch_strong_ones():

@@ -204,12 +204,13 @@ def _train(args) -> None:
 def _bench(args) -> None:
     from smartedit import bundles
     from smartedit.bench.cases import world_cases
+    from smartedit.bench.kept import keep
     from smartedit.bench.report import write_report
     from smartedit.bench.run import ORACLES, run
 
     settings = _settings(args)
     try:
-        cases = world_cases(args.split, args.cases, args.seed)
+        cases = keep(world_cases(args.split, args.cases, args.seed), Path(args.out) / "cases")
     except ValueError as error:
         raise SmartEditError(f"{error}; choose other --cases or --seed") from error
     name = args.name or Path(args.model).name

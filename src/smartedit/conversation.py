@@ -50,10 +50,17 @@ def build_tokenizer(words: list[str]) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(ordered)}, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"user:|assistant:|[a-z]+|\d+|\S"), "removed", invert=True)
-    tokenizer.add_special_tokens([AddedToken(t, lstrip=True, rstrip=True, normalized=False) for t in (*MARKERS, *EDIT_TOKENS)])
+    tokenizer.add_special_tokens(
+        [AddedToken(t, lstrip=True, rstrip=True, normalized=False) for t in (*MARKERS, *EDIT_TOKENS)]
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<unk>", bos_token="<s>", eos_token="</s>",
-        model_max_length=512, clean_up_tokenization_spaces=False,
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        model_max_length=512,
+        clean_up_tokenization_spaces=False,
     )
 
 
@@ -72,7 +79,9 @@ def edit_prompt(tokenizer: PreTrainedTokenizerFast, instruction: str, template: 
     return [tokenizer.bos_token_id, *encode(tokenizer, template.prompt(instruction))]
 
 
-def turns(tokenizer: PreTrainedTokenizerFast, pairs: list[tuple[str, str]], picture: bool, edit: bool = False) -> tuple[list[int], list[int]]:
+def turns(
+    tokenizer: PreTrainedTokenizerFast, pairs: list[tuple[str, str]], picture: bool, edit: bool = False
+) -> tuple[list[int], list[int]]:
     """Ids and labels of a whole conversation for training.
 
     `pairs` are (what the user says, what the model answers); `picture` puts the picture into the first turn; `edit` ends the
@@ -92,7 +101,12 @@ def turns(tokenizer: PreTrainedTokenizerFast, pairs: list[tuple[str, str]], pict
 
 def unknown_words(tokenizer: PreTrainedTokenizerFast, text: str) -> tuple[list[str], int]:
     """Words of a text that the tokenizer has never seen, and how many words it knows."""
-    pieces = [p for p, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.backend_tokenizer.normalizer.normalize_str(text))]
+    pieces = [
+        p
+        for p, _ in tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(
+            tokenizer.backend_tokenizer.normalizer.normalize_str(text)
+        )
+    ]
     vocabulary = tokenizer.get_vocab()
     unknown = [p for p in pieces if p not in vocabulary]
     known = sum(p in vocabulary and p.isalnum() for p in pieces)

@@ -37,7 +37,7 @@ def test_objects_stand_apart_and_inside_the_picture(seed, composition):
     scene = sample_scene(seed, composition)
     for thing in scene.objects:
         box = placing.screen_box(scene.camera, thing, thing.x, thing.z)
-        assert 0 < min(box) and max(box) < 1
+        assert min(box) > 0 and max(box) < 1
     for one, other in combinations(scene.objects, 2):
         distance = np.hypot(one.x - other.x, one.z - other.z)
         assert distance >= placing.footprint(one) + placing.footprint(other)

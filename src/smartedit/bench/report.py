@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 from smartedit.bench.cases import UNDERSTANDING, Case
-from smartedit.bench.run import ORACLES, STATUSES, Planned
 from smartedit.bench.rows import read_rows, write_whole
+from smartedit.bench.run import ORACLES, STATUSES, Planned
 from smartedit.bench.tables import markdown
 from smartedit.errors import SmartEditError
 from smartedit.world.sheet import contact_sheet

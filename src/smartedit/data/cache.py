@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator
 
 import numpy as np
 import pyarrow.parquet as parquet
@@ -41,13 +41,17 @@ def shard_pictures(folder: Path, count: int) -> np.ndarray:
     pictures: list[np.ndarray] = []
     for path in _shards(folder):
         table = parquet.read_table(path, columns=["before", "after"]).to_pylist()
-        pictures += [read_png(row["before"])[..., :3] for row in table[::3]] + [read_png(row["after"])[..., :3] for row in table]
+        pictures += [read_png(row["before"])[..., :3] for row in table[::3]] + [
+            read_png(row["after"])[..., :3] for row in table
+        ]
         if len(pictures) >= count:
             break
     return np.stack(pictures[:count])
 
 
-def build_cache(shards: Path, out: Path, encode: Callable[[torch.Tensor], torch.Tensor], view_size: int, patch: int) -> int:
+def build_cache(
+    shards: Path, out: Path, encode: Callable[[torch.Tensor], torch.Tensor], view_size: int, patch: int
+) -> int:
     """Encode every shard that is not in the cache yet; returns how many were added.
 
     `encode` maps pictures (N, 3, H, W) in [-1, 1] to latents (N, C, h, w).
@@ -64,7 +68,9 @@ def build_cache(shards: Path, out: Path, encode: Callable[[torch.Tensor], torch.
 def _shards(folder: Path) -> list[Path]:
     found = sorted(folder.glob("*.parquet"))
     if not found:
-        raise TrainingError(f"no shards in {folder}; make some with: smartedit world build --pairs 20000 --out {folder}")
+        raise TrainingError(
+            f"no shards in {folder}; make some with: smartedit world build --pairs 20000 --out {folder}"
+        )
     return found
 
 
@@ -100,7 +106,9 @@ def _latents(pictures: np.ndarray, encode) -> np.ndarray:
 
 
 def _views(pictures: np.ndarray, size: int) -> np.ndarray:
-    return np.stack([np.asarray(Image.fromarray(p).resize((size, size), Image.BICUBIC)).transpose(2, 0, 1) for p in pictures])
+    return np.stack(
+        [np.asarray(Image.fromarray(p).resize((size, size), Image.BICUBIC)).transpose(2, 0, 1) for p in pictures]
+    )
 
 
 def _share(mask: np.ndarray, cells: int) -> np.ndarray:
@@ -135,7 +143,9 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         paths = sorted(Path(folder).glob("*.npz"))
         if not paths:
-            raise TrainingError(f"no cached latents in {folder}; run the autoencoder stage first: smartedit train tiny --stage autoencoder")
+            raise TrainingError(
+                f"no cached latents in {folder}; run the autoencoder stage first: smartedit train tiny --stage autoencoder"
+            )
         self.arrays: list[dict[str, np.ndarray]] = []
         self.pairs: list[dict] = []
         self.scenes: list[dict] = []
@@ -162,15 +172,20 @@ class Cache:
         words = [self.pairs[i] for i in indices]
         region = self._gather("region", rows)[:, None].float() / 255
         return EditBatch(
-            source=self._gather("source", scenes).float(), target=self._gather("target", rows).float(), region=region,
+            source=self._gather("source", scenes).float(),
+            target=self._gather("target", rows).float(),
+            region=region,
             view=self._gather("view", scenes),
-            instruction=[w["instruction"] for w in words], reply=[w["reply"] for w in words],
+            instruction=[w["instruction"] for w in words],
+            reply=[w["reply"] for w in words],
         )
 
     def pictures(self, indices) -> PictureBatch:
         """The scenes with these indices."""
         rows = [self._scene_at[i] for i in indices]
-        return PictureBatch(self._gather("view", rows), self._gather("patches", rows).long(), [self.scenes[i] for i in indices])
+        return PictureBatch(
+            self._gather("view", rows), self._gather("patches", rows).long(), [self.scenes[i] for i in indices]
+        )
 
     def _gather(self, key: str, rows: list[tuple[int, int]]) -> torch.Tensor:
         return torch.from_numpy(np.stack([self.arrays[s][key][i] for s, i in rows]))

@@ -33,7 +33,9 @@ def picture_conversations(
     return pad(rows)
 
 
-def knowledge_conversations(tokenizer: PreTrainedTokenizerFast, count: int, rng: np.random.Generator, turns_each: int) -> TextBatch:
+def knowledge_conversations(
+    tokenizer: PreTrainedTokenizerFast, count: int, rng: np.random.Generator, turns_each: int
+) -> TextBatch:
     """Questions about the world without a picture."""
     texts = _knowledge()
     picks = rng.integers(len(texts), size=(count, turns_each))
@@ -42,7 +44,10 @@ def knowledge_conversations(tokenizer: PreTrainedTokenizerFast, count: int, rng:
 
 def edit_conversations(tokenizer: PreTrainedTokenizerFast, batch: EditBatch) -> TextBatch:
     """Instruction, reply and edit tokens of every pair."""
-    rows = [turns(tokenizer, [(said, heard)], picture=True, edit=True) for said, heard in zip(batch.instruction, batch.reply)]
+    rows = [
+        turns(tokenizer, [(said, heard)], picture=True, edit=True)
+        for said, heard in zip(batch.instruction, batch.reply, strict=True)
+    ]
     return pad(rows)
 
 

@@ -27,7 +27,9 @@ def train(
     the full recipe); `minutes` bounds this call. Raises TrainingError when data are missing or a run collapses.
     """
     if size != "tiny":
-        raise TrainingError(f"only tiny is trained from nothing here, not {size!r}; the published sizes start from their weights")
+        raise TrainingError(
+            f"only tiny is trained from nothing here, not {size!r}; the published sizes start from their weights"
+        )
     if not 0 < share <= 10:
         raise TrainingError(f"--share {share} makes no sense; give a number above 0, 1 for the full recipe")
     chosen = [stage_named(stage)] if stage else list(STAGES)

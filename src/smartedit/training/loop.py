@@ -76,10 +76,13 @@ class Run:
         self.trained = {name: parts[name] for name in plan.rates}
         self._set_gradients(parts)
         groups = [
-            {"params": [p for p in part.parameters() if p.requires_grad], "peak": plan.rates[name]} for name, part in self.trained.items()
+            {"params": [p for p in part.parameters() if p.requires_grad], "peak": plan.rates[name]}
+            for name, part in self.trained.items()
         ]
         self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-        self.average = {name: {k: v.detach().clone() for k, v in part.state_dict().items()} for name, part in self.trained.items()}
+        self.average = {
+            name: {k: v.detach().clone() for k, v in part.state_dict().items()} for name, part in self.trained.items()
+        }
         self.step = 0
         self._write_config()
         self._resume()
@@ -98,7 +101,9 @@ class Run:
             stored = Plan(**{k: v for k, v in json.loads(path.read_text()).items() if k not in ("torch", "threads")})
             # A finished run may be prolonged; anything else would no longer be the run that the folder's name promises.
             if replace(stored, samples=self.plan.samples) != self.plan:
-                raise TrainingError(f"{self.folder} holds a run with another plan; give the same options or another --out")
+                raise TrainingError(
+                    f"{self.folder} holds a run with another plan; give the same options or another --out"
+                )
         path.write_text(json.dumps(wanted, indent=2) + "\n")
 
     @property
@@ -128,7 +133,9 @@ class Run:
         losses = objective(draw(self.plan.seed, self.step))
         total = sum(value for name, value in losses.items() if not name.startswith("~"))
         if not torch.isfinite(total):
-            raise TrainingError(f"stage {self.plan.stage}: the loss became {total.item()} at step {self.step}; lower the rate")
+            raise TrainingError(
+                f"stage {self.plan.stage}: the loss became {total.item()} at step {self.step}; lower the rate"
+            )
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         for group in self.optimizer.param_groups:

@@ -15,8 +15,8 @@ from smartedit.data.mixture import Mixture
 from smartedit.data.sample import EditBatch, TextBatch
 from smartedit.data.vision_language import edit_conversations, knowledge_conversations, picture_conversations
 from smartedit.models.smartedit import Condition, Understanding
-from smartedit.training.losses import contrast, draw_timesteps, drop_conditions, reconstruction, region_contrast, undone
 from smartedit.training.loop import Draw
+from smartedit.training.losses import contrast, draw_timesteps, drop_conditions, reconstruction, region_contrast, undone
 from smartedit.training.workshop import Workshop, normalise_view
 from smartedit.world.questions import caption, region_phrases
 
@@ -101,7 +101,7 @@ def base(shop: Workshop, draw: Draw, batch: int) -> Losses:
     """
     pairs = shop.train.edits(MIXTURE.draw(shop.train, batch, draw.numpy))
     grounded = draw.numpy.random(batch) < GROUNDED
-    texts = [reply if g else said for g, said, reply in zip(grounded, pairs.instruction, pairs.reply)]
+    texts = [reply if g else said for g, said, reply in zip(grounded, pairs.instruction, pairs.reply, strict=True)]
     pointed = torch.from_numpy(draw.numpy.random(batch) < POINTED)
     feature = shop.parts["pointer"](pairs.region) * pointed[:, None, None, None]
     context = shop.text_context([*texts, ""])
@@ -168,5 +168,8 @@ def paint(
     steady = ~no_text & ~no_picture
     shares = {"~undone whole": left.detach()[steady].mean()}
     if pointed is not None:
-        shares = {"~by words": left.detach()[steady & ~pointed].mean(), "~pointed": left.detach()[steady & pointed].mean()}
+        shares = {
+            "~by words": left.detach()[steady & ~pointed].mean(),
+            "~pointed": left.detach()[steady & pointed].mean(),
+        }
     return {"undone": left.mean(), **shares}

@@ -36,12 +36,25 @@ class Stage:
 
 STAGES = (
     Stage("autoencoder", objectives.autoencoder, {"vae": 1e-3}, samples=100_000),
-    Stage("clip", objectives.clip, {"vision_tower": 1e-3, "text_encoder": 1e-3, "contrast": 1e-3}, samples=300_000, batch=48),
-    Stage("language", objectives.language, {"vision_tower": 3e-4, "projector": 1e-3, "language_model": 1e-3}, samples=500_000),
+    Stage(
+        "clip",
+        objectives.clip,
+        {"vision_tower": 1e-3, "text_encoder": 1e-3, "contrast": 1e-3},
+        samples=300_000,
+        batch=48,
+    ),
+    Stage(
+        "language",
+        objectives.language,
+        {"vision_tower": 3e-4, "projector": 1e-3, "language_model": 1e-3},
+        samples=500_000,
+    ),
     Stage("base", objectives.base, {"unet": 1e-3, "text_encoder": 5e-4, "pointer": 1e-3}, samples=500_000),
     Stage("align", objectives.align, {"language_model": 2e-4, "qformer": 6e-4}, samples=100_000),
     Stage("joint", objectives.joint, {"language_model": 3e-4, "qformer": 5e-4, "unet": 4e-4}, samples=500_000),
-    Stage("edit", objectives.edit, {"language_model": 3e-4, "qformer": 5e-4, "bim": 1e-3, "unet": 4e-4}, samples=500_000),
+    Stage(
+        "edit", objectives.edit, {"language_model": 3e-4, "qformer": 5e-4, "bim": 1e-3, "unet": 4e-4}, samples=500_000
+    ),
 )
 
 #: How many pictures the linear basis and the decoder are fitted to.
@@ -70,7 +83,9 @@ def prepare(shop: Workshop, data: Path, out: Path, say: Callable[[str], None]) -
     preset = get_preset("tiny")
     patch = preset.tables["vision_tower"]["patch_size"]
     for split in ("train", "validation"):
-        added = build_cache(data / split, out / "cache" / split, lambda x: vae.encode(x).latent_dist.mode(), preset.view, patch)
+        added = build_cache(
+            data / split, out / "cache" / split, lambda x: vae.encode(x).latent_dist.mode(), preset.view, patch
+        )
         say(f"{split}: {added} shards newly encoded")
     shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
     say(f"train: {len(shop.train.pairs)} pairs of {len(shop.train.scenes)} scenes")
@@ -80,7 +95,9 @@ def _keep_vocabulary(shop: Workshop, path: Path) -> None:
     """A run's embeddings belong to its vocabulary: note it once, refuse another."""
     words = sorted(shop.tokenizer.get_vocab(), key=shop.tokenizer.get_vocab().get)
     if path.exists() and json.loads(path.read_text()) != words:
-        raise TrainingError(f"the world's words have changed since {path.parent} was begun; start again with another --out")
+        raise TrainingError(
+            f"the world's words have changed since {path.parent} was begun; start again with another --out"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(words))
 
@@ -103,13 +120,24 @@ def history(out: Path) -> list[dict]:
         if log.exists():
             config = json.loads((out / stage.name / "config.json").read_text())
             lines = [json.loads(line) for line in log.read_text().splitlines()]
-            told.append({**config, "samples_seen": lines[-1]["step"] * stage.batch, "hours": _hours(lines, stage.batch), "last": lines[-1]})
+            told.append(
+                {
+                    **config,
+                    "samples_seen": lines[-1]["step"] * stage.batch,
+                    "hours": _hours(lines, stage.batch),
+                    "last": lines[-1],
+                }
+            )
     return told
 
 
 def _hours(lines: list[dict], batch: int) -> float:
     steps = [line["step"] for line in lines]
-    spent = [(b - a) * batch / line["samples_per_second"] for a, b, line in zip([0, *steps], steps, lines) if b > a]
+    spent = [
+        (b - a) * batch / line["samples_per_second"]
+        for a, b, line in zip([0, *steps], steps, lines, strict=False)
+        if b > a
+    ]
     return round(sum(spent) / 3600, 3)
 
 
@@ -120,7 +148,9 @@ def run_stage(
     load_so_far(shop, out, stage.name)
     if stage.name == "autoencoder":
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
-    plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=stage.rates, seed=seed)
+    plan = Plan(
+        stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=stage.rates, seed=seed
+    )
     run = Run(plan, shop.parts, out / stage.name)
 
     def objective(draw: Draw):

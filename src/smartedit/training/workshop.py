@@ -73,22 +73,24 @@ class Workshop:
 
     def text_context(self, texts: list[str]) -> Tensor:
         """CLIP text states of every text, padded to the context length: (B, 40, width)."""
-        rows = [[self.tokenizer.bos_token_id, *ids][: CONTEXT_LENGTH - 1] + [self.tokenizer.eos_token_id]
-                for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
-        ids = torch.zeros(len(rows), CONTEXT_LENGTH, dtype=torch.long)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
-        return self.parts["text_encoder"](input_ids=ids).last_hidden_state
+        return self._text_states(self._text_ids(texts), CONTEXT_LENGTH)
 
     def text_ends(self, texts: list[str]) -> Tensor:
         """CLIP text state at the end of every text: (B, width). Pads no further than the longest."""
-        rows = [[self.tokenizer.bos_token_id, *ids][: CONTEXT_LENGTH - 1] + [self.tokenizer.eos_token_id]
-                for ids in self.tokenizer(texts, add_special_tokens=False)["input_ids"]]
-        ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+        rows = self._text_ids(texts)
+        states = self._text_states(rows, max(map(len, rows)))
+        return states[torch.arange(len(rows)), torch.tensor([len(row) - 1 for row in rows])]
+
+    def _text_ids(self, texts: list[str]) -> list[list[int]]:
+        start, end = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        every = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return [[start, *ids][: CONTEXT_LENGTH - 1] + [end] for ids in every]
+
+    def _text_states(self, rows: list[list[int]], width: int) -> Tensor:
+        ids = torch.zeros(len(rows), width, dtype=torch.long)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
-        states = self.parts["text_encoder"](input_ids=ids).last_hidden_state
-        return states[torch.arange(len(rows)), torch.tensor([len(r) - 1 for r in rows])]
+        return self.parts["text_encoder"](input_ids=ids).last_hidden_state
 
     def load_weights(self, folder: Path) -> list[str]:
         """Load every part that has a file in `folder`; gives their names."""

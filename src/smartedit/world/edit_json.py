@@ -74,10 +74,6 @@ def _typed(field, value):
             return tuple(value)
     elif field.type == "float" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
-    elif field.type == "bool" and isinstance(value, bool):
-        return value
-    elif field.type == "str | None" and (value is None or isinstance(value, str)):
-        return value
-    elif field.type == "str" and isinstance(value, str):
+    elif (field.type == "bool" and isinstance(value, bool)) or (field.type == "str | None" and (value is None or isinstance(value, str))) or (field.type == "str" and isinstance(value, str)):
         return value
     raise SceneError(f'the value of "{name}" has the wrong type: {str(value)[:40]!r}')

@@ -73,7 +73,7 @@ class Remove(_Targeted):
         self._shown(scene)
 
     def apply(self, scene: Scene) -> Scene:
-        return rewrite(scene, {id: None for id in self._shown(scene)}, mirror=self.mirror)
+        return rewrite(scene, dict.fromkeys(self._shown(scene)), mirror=self.mirror)
 
 
 @dataclass(frozen=True)

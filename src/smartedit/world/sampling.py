@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def _mirror(rng: np.random.Generator) -> Mirror:
     return Mirror(x, y, width, height)
 
 
-@lru_cache(maxsize=None)
+@cache
 def allowed(table: str, split: str) -> dict[str, tuple[str, ...]]:
     """Kind -> the colours in which it may stand on this table in scenes of this split."""
     colours = {kind: tuple(c for c in colours_of(kind) if combination_split(kind, c, table) == split) for kind in KINDS}

@@ -1,0 +1,53 @@
+"""Every number that people read equals the file it came from."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from smartedit.bench.tables import headline
+
+ROOT = Path(__file__).parents[1]
+CARD = ROOT / "src/smartedit/weights/tiny/README.md"
+RESULTS = json.loads((ROOT / "docs/results/world-test/results.json").read_text())
+
+
+def between(page: Path, mark: str) -> str:
+    found = re.search(f"<!-- {mark}:begin -->\n(.*?)\n<!-- {mark}:end -->", page.read_text(encoding="utf-8"), re.S)
+    assert found, f"{page.name} has no marks for {mark}"
+    return found[1]
+
+
+def publisher():
+    spec = importlib.util.spec_from_file_location("publish_results", ROOT / "recipes/publish_results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", CARD], ids=["README", "model card"])
+def test_result_tables(page):
+    assert between(page, "results") == headline(RESULTS)
+
+
+def test_training_table():
+    history = json.loads((CARD.parent / "training.json").read_text())
+    assert between(CARD, "training") == publisher().training_table(history)
+
+
+def test_results_name_their_weights_and_keep_the_judge_honest():
+    editors = RESULTS["editors"]
+    assert RESULTS["count"] >= 300 and not any(editor["missing"] for editor in editors.values())
+    assert editors["oracle"]["groups"]["all"]["rate"] == 1 and editors["identity"]["groups"]["all"]["rate"] == 0
+    assert all(re.fullmatch("[0-9a-f]{16}", editors[name]["settings"]["weights"]) for name in ("tiny", "base"))
+
+
+def test_results_are_of_the_bundled_weights():
+    from smartedit.bundles import digest
+
+    for name in ("tiny", "base"):
+        assert RESULTS["editors"][name]["settings"]["weights"] == digest(name)
