@@ -25,6 +25,15 @@ def test_faint_differences_are_the_decoders_own():
     assert not region.changed_region(plate(), noisy).any()
 
 
+def test_the_edit_stands_out_of_a_models_wobble():
+    noise = np.random.default_rng(0).normal(0, 8, (96, 96, 3))
+    edited = (plate() + noise).round()
+    edited[30:60, 30:60] = 250
+    weight = region.changed_region(plate(), edited.clip(0, 255).astype(np.uint8))
+    assert (weight[30:60, 30:60] == 1).all()
+    assert (weight > 0).mean() < 1.8 * 38 * 38 / 96**2, "little more than the edit and its grown band"
+
+
 def test_specks_are_dropped():
     edited = plate()
     edited[10:13, 10:13] = 250

@@ -78,6 +78,16 @@ def test_nan_raises_the_alarm(tmp_path):
         run._one(lambda _: {"fit": parts["net"].weight.sum() * float("nan")})
 
 
+def test_a_constant_context_raises_the_alarm(tmp_path):
+    parts = _parts()
+
+    def collapsed(source):
+        return {**_objective(parts)(source), "~spread": torch.tensor(1e-5)}
+
+    with pytest.raises(TrainingError, match="tells samples apart"):
+        list(Run(PLAN, parts, tmp_path).train(collapsed, every=20))
+
+
 def test_random_sources_depend_on_seed_and_step_alone():
     one, same, other = draw(3, 5), draw(3, 5), draw(3, 6)
     assert one.numpy.random() == same.numpy.random() != other.numpy.random()

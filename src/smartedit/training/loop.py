@@ -23,6 +23,8 @@ from smartedit.errors import TrainingError
 WARM_UP_STEPS = 100
 CLIP_NORM = 1.0
 SAVE_SECONDS = 120.0
+#: Standard deviation over a batch, of values of about unit size, below which a context counts as constant.
+COLLAPSED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,6 @@ class Run:
         for name, part in parts.items():
             part.train(name in self.trained)
             part.requires_grad_(name in self.trained)
-            if name in self.trained and hasattr(part, "freeze_fixed"):
-                part.freeze_fixed()
 
     def _write_config(self) -> None:
         path = self.folder / "config.json"
@@ -164,10 +164,19 @@ class Run:
     def _report(self, recent: deque, speed: float) -> Report:
         names = recent[-1].keys()
         losses = {name: float(np.nanmean([r[name] for r in recent if name in r])) for name in names}
+        self._watch(losses)
         report = Report(self.step, self.plan.steps, losses, speed)
         with open(self.folder / "log.jsonl", "a") as log:
             log.write(json.dumps({"step": self.step, **losses, "samples_per_second": round(speed, 2)}) + "\n")
         return report
+
+    def _watch(self, losses: dict[str, float]) -> None:
+        """Alarm when the context has become the same for every sample: a known way for a QFormer to fail silently."""
+        spread = losses.get("spread", math.inf)
+        if self.step >= WARM_UP_STEPS and spread < COLLAPSED:
+            raise TrainingError(
+                f"stage {self.plan.stage}: the context no longer tells samples apart (spread {spread:.1e}); lower the rate"
+            )
 
     def save(self) -> None:
         """Write everything that resuming needs, whole or not at all."""
