@@ -71,7 +71,7 @@ def at_home(weights_folder, monkeypatch, tmp_path):
 @pytest.fixture
 def loaded(at_home, pipe, monkeypatch):
     """`at_home`, with the random pipeline already in memory: what these tests are about comes after loading."""
-    monkeypatch.setattr(cli, "_pipeline", lambda *_: pipe)
+    monkeypatch.setattr("smartedit.commands.edit.pipeline", lambda *_: pipe)
     return at_home
 
 

@@ -146,7 +146,7 @@ def test_ctrl_c_in_process(at_home, picture_file, monkeypatch, capsys):
 
     path = picture_file(noise_picture(8, 8))
     before = set(at_home.iterdir())
-    monkeypatch.setattr(cli, "_pipeline", interrupted)
+    monkeypatch.setattr("smartedit.commands.edit.pipeline", interrupted)
     assert run("edit", path, ASK, "-o", "out.png") == 130
     assert set(at_home.iterdir()) == before and "interrupted" in capsys.readouterr().err
 
