@@ -99,6 +99,26 @@ def turns(
     return ids, labels
 
 
+def picture_start(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    """Ids of a conversation up to the end of its picture: what all turns about one picture share."""
+    before = TINY.human.split("{}")[0]
+    return [tokenizer.bos_token_id, *encode(tokenizer, f"{before}<im_start> {PICTURE_TOKEN} <im_end>")]
+
+
+def first_turn(
+    tokenizer: PreTrainedTokenizerFast, said: str, heard: str, edit_tokens: int = 0, learned: bool = True
+) -> tuple[list[int], list[int]]:
+    """Ids and labels of a first turn, without `picture_start`: the user's words, the answer, and how it ends.
+
+    With `edit_tokens` the answer ends in so many of the edit tokens (1 is enough to teach when to begin them), else in EOS.
+    Unless `learned`, nothing of it has a label.
+    """
+    asked = encode(tokenizer, f"{said} ASSISTANT:")
+    end = edit_ids(tokenizer)[:edit_tokens] or [tokenizer.eos_token_id]
+    answer = encode(tokenizer, heard) + end
+    return asked + answer, [-100] * len(asked) + (answer if learned else [-100] * len(answer))
+
+
 def unknown_words(tokenizer: PreTrainedTokenizerFast, text: str) -> tuple[list[str], int]:
     """Words of a text that the tokenizer has never seen, and how many words it knows."""
     pieces = [

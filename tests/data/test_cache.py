@@ -8,25 +8,67 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache, kind_of_data, patch_owners
+from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache, coverage, kind_of_data, owners
 from smartedit.data.mixture import Mixture
 from smartedit.errors import TrainingError
 
 
 def test_owner_of_a_patch_covers_it():
-    ids = np.full((40, 40), 128, np.uint8)
-    ids[:20, :20] = 129  # object 1 fills a quarter
-    ids[20:, 20:] = 126  # the mirror image of object 2 another
-    ids[20:22, :20] = 131  # object 3 only scratches a third: too little to own it, too much to call it empty
-    assert patch_owners(ids, 2).tolist() == [1, 0, 0, 2]
-    ids[20:25, :20] = 131
-    assert patch_owners(ids, 2).tolist() == [1, 0, -1, 2]
+    ids = np.zeros((40, 40), int)
+    ids[:20, :20] = 1  # object 1 fills a quarter
+    ids[20:, 20:] = -2  # the mirror image of object 2 another
+    ids[20:22, :20] = 3  # object 3 only scratches a third: too little to own it, too much to call it empty
+    assert owners(coverage(ids, 2)).tolist() == [1, 0, 0, 2]
+    ids[20:25, :20] = 3
+    cover = coverage(ids, 2)
+    assert owners(cover).tolist() == [1, 0, -1, 2]
+    assert cover[0, :3].tolist() == [[255, 0, 0, 0], [0, 0, 0, 0], [0, 0, 64, 0]] and cover[1, 1].tolist() == [0, 0, 0, 255]
 
 
 @given(st.integers(1, 16), st.integers(0, 2**32 - 1))
-def test_owners_name_objects_that_are_there(grid, seed):
-    ids = np.random.default_rng(seed).integers(126, 131, size=(32, 32)).astype(np.uint8)
-    assert set(patch_owners(ids, grid).tolist()) <= {-1, 0, 1, 2}
+def test_coverage_adds_up_and_owners_are_there(grid, seed):
+    ids = np.random.default_rng(seed).integers(-2, 3, size=(32, 32))
+    cover = coverage(ids, grid)
+    assert set(owners(cover).tolist()) <= {-1, 0, 1, 2}
+    edges = np.linspace(0, 32, grid + 1).round().astype(int)
+    sizes = np.outer(np.diff(edges), np.diff(edges)).ravel()
+    assert abs((cover.sum((0, 1)) / 255 * sizes).sum() - (ids != 0).sum()) < 4
+
+
+def test_drawn_scenes_join_the_cache(mini_run, tmp_path, monkeypatch):
+    from smartedit.data import scenes
+
+    monkeypatch.setattr(scenes, "SHARD", 3)
+    assert scenes.draw_scenes(tmp_path, 6, view_size=160, patch=16) == 2
+    assert scenes.draw_scenes(tmp_path, 6, view_size=160, patch=16) == 0
+    cache = Cache(tmp_path)
+    assert len(cache.scenes) == 6 and not cache.pairs and cache.pairs_of == [[]] * 6
+    assert {scene["seed"] for scene in cache.scenes} == set(range(scenes.FIRST, scenes.FIRST + 6))
+    batch = cache.pictures([5])
+    box = batch.described[0]["objects"][0]["box"]
+    rows, columns = np.nonzero(batch.cover[0, 0, 0].view(10, 10).numpy())
+    assert abs(columns.min() / 10 - box[0]) < 0.11 and abs((rows.max() + 1) / 10 - box[3]) < 0.11
+
+
+def test_pairs_know_their_scene_and_each_other(mini_run):
+    cache = mini_run.shop.train
+    for pair in range(len(cache.pairs)):
+        scene = cache.scene_of(pair)
+        assert pair in cache.pairs_of[scene] and cache.pairs[pair]["id"].split("-")[1] == str(cache.scenes[scene]["seed"])
+        row = cache.together(pair, 2, np.random.default_rng(0))
+        assert row[0] == pair and len(row) == 2 and {cache.scene_of(p) for p in row} == {scene}
+
+
+def test_flipping_twice_changes_nothing_and_once_moves_left_to_right(mini_run):
+    pictures = mini_run.shop.train.pictures([0, 1])
+    both = torch.tensor([True, True])
+    once, twice = pictures.flipped(both), pictures.flipped(both).flipped(both)
+    assert twice.described == pictures.described and torch.equal(twice.view, pictures.view)
+    assert torch.equal(twice.cover, pictures.cover) and torch.equal(twice.patches, pictures.patches)
+    first, turned = pictures.described[0]["objects"][0], once.described[0]["objects"][0]
+    assert abs(first["box"][0] + turned["box"][2] - 1) < 1e-3 and turned["x"] == -first["x"]
+    assert torch.equal(once.view, pictures.view.flip(-1))
+    assert pictures.flipped(torch.tensor([True, False])).described[1] == pictures.described[1]
 
 
 def test_kinds_of_data():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import EDIT, FIRST_EDIT, PATCHES
 
+from smartedit.data.sample import pad_branches
 from smartedit.errors import ModelError
 from smartedit.models.mllm import IGNORE, Projector
 
@@ -39,6 +40,26 @@ def test_splice_equals_cutting_lists(mllm, rows):
         assert spliced.attention_mask[i].tolist() == [1] * (len(text) - 1 + PATCHES) + [0] * pad
         expected = torch.cat([table(ids[i, :place]), features[i], table(ids[i, place + 1 :])])
         assert torch.equal(spliced.embeds[i], expected)
+
+
+@torch.no_grad()
+@given(rows=st.lists(st.lists(st.tuples(WORDS, st.booleans()), min_size=2, max_size=3), min_size=1, max_size=3))
+def test_branches_are_what_separate_conversations_are(mllm, rows):
+    """Turns packed behind one picture: the states and the edits of rows that have one turn each."""
+    start = [1, 4, FIRST_EDIT, 5]
+    turns = [[[7, *words, *EDIT] if edit else [7, *words] for words, edit in row] for row in rows]
+    features = torch.randn(len(rows), PATCHES, 24)
+    packed = pad_branches(start, [[(turn, turn) for turn in row] for row in turns])
+    together = mllm(packed.ids, features, packed.mask.long(), packed.labels, branch=packed.branch)
+    states = []
+    for i, row in enumerate(turns):
+        for turn in row:
+            alone = mllm(torch.tensor([start + turn]), features[i : i + 1])
+            states.append(alone.states[0, PATCHES + 3 :])
+    seen = torch.cat([(packed.branch[i] > 0).nonzero()[:, 0] + PATCHES - 1 + i * together.states.shape[1] for i in range(len(rows))])
+    torch.testing.assert_close(together.states.flatten(0, 1)[seen], torch.cat(states), atol=1e-4, rtol=1e-3)
+    edits = sum(edit for row in rows for _, edit in row)
+    assert len(together.every_edit()) == edits
 
 
 @torch.no_grad()

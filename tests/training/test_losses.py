@@ -6,7 +6,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartedit.training.losses import contrast, draw_timesteps, drop_conditions, reconstruction, region_contrast, undone
+from smartedit.training.losses import (
+    contrast,
+    draw_timesteps,
+    drop_conditions,
+    misplaced,
+    reconstruction,
+    region_contrast,
+    undecided,
+    undone,
+)
 
 
 def test_undone_is_the_share_of_the_edit_that_is_left():
@@ -21,6 +30,25 @@ def test_undone_weighs_a_pencil_like_a_wall():
     small[..., :16, :16] = 1
     halves = [undone(target / 2, target, anchor).item() for target in (small, large)]
     assert abs(halves[0] - halves[1]) < 0.01
+
+
+def test_undecided_forgives_no_half_edit_in_two_places():
+    anchor, target = torch.zeros(1, 4, 16, 16), torch.zeros(1, 4, 16, 16)
+    target[..., :4, :4] = 3
+    elsewhere = target.roll(8, -1)
+    hedged = (target + elsewhere) / 2
+    assert undone(hedged, target, anchor).item() < 0.55 and undecided(hedged, target, anchor).item() > 0.95
+    assert undecided(target, target, anchor).item() == 0
+    assert abs(undecided(anchor, target, anchor).item() - 1) < 0.05
+
+
+def test_misplaced_is_the_share_of_the_map_that_is_missed():
+    code = torch.randn(8, 1, 1)
+    wanted = torch.zeros(2, 1, 10, 10)
+    wanted[..., :5] = 1
+    assert misplaced(code * wanted, wanted, code).tolist() == [0, 0]
+    assert torch.allclose(misplaced(torch.zeros(2, 8, 10, 10), wanted, code), torch.full((2,), 50 / 51))
+    assert misplaced(code * wanted.flip(-1), wanted, code)[0] > 1.9
 
 
 def test_published_dropout_shares():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,14 +16,14 @@ from smartedit.training.stages import STAGES, history, load_so_far, prepare, run
 
 
 def test_every_stage_runs_and_hands_its_weights_on(mini_run):
-    for stage in STAGES:
+    for stage in (replace(stage, batch=8) for stage in STAGES):
         share = 2 * stage.batch / stage.samples
         reports = list(run_stage(mini_run.shop, stage, mini_run.data, mini_run.out, share=share))
         assert reports[-1].step == 2
         assert all(math.isfinite(value) for value in reports[-1].losses.values())
         written = {path.stem for path in (mini_run.out / stage.name / "weights").glob("*.safetensors")}
         assert written == set(stage.rates)
-    assert [told["samples_seen"] for told in history(mini_run.out)] == [2 * stage.batch for stage in STAGES]
+    assert [told["samples_seen"] for told in history(mini_run.out)] == [16] * len(STAGES)
     load_so_far(mini_run.shop, mini_run.out)
     assert mini_run.shop.parts["qformer"].null_context.abs().sum() > 0
 
@@ -51,8 +52,26 @@ def test_a_new_bim_changes_nothing(mini_run):
 def test_stages_train_what_the_method_says():
     trained = {stage.name: set(stage.rates) for stage in STAGES}
     assert "bim" in trained["edit"] and "bim" not in trained["joint"]
-    assert all("vision_tower" not in trained[name] for name in ("base", "align", "joint", "edit"))
-    assert [stage.name for stage in STAGES] == ["autoencoder", "clip", "language", "base", "align", "joint", "edit"]
+    assert all("vision_tower" not in trained[name] for name in ("base", "align", "joint", "point", "edit"))
+    assert [stage.name for stage in STAGES] == ["autoencoder", "clip", "language", "base", "align", "joint", "point", "edit"]
+
+
+def test_a_run_may_begin_from_a_model_and_freeze_parts(mini_run, weights_folder, tmp_path):
+    from smartedit import bundles
+    from smartedit.training.workshop import Workshop
+
+    with pytest.raises(TrainingError, match="other words"):
+        prepare(Workshop.fresh("tiny"), mini_run.data, tmp_path / "a", say=lambda _: None, start=weights_folder / "tiny")
+    saved = bundles.WEIGHTS / "tiny"
+    shop = Workshop.fresh("tiny", seed=5)
+    prepare(shop, mini_run.data, tmp_path / "b", say=lambda _: None, start=saved)
+    again = Workshop.fresh("tiny", seed=6)
+    prepare(again, mini_run.data, tmp_path / "b", say=lambda _: None)
+    for name in ("unet", "language_model", "text_encoder"):
+        assert all(torch.equal(a, b) for a, b in zip(shop.parts[name].parameters(), again.parts[name].parameters(), strict=True))
+    stage = replace(stage_named("align"), batch=6)
+    list(run_stage(again, stage, mini_run.data, tmp_path / "b", share=stage.batch / stage.samples, frozen=("language_model",)))
+    assert {path.stem for path in (tmp_path / "b" / "align" / "weights").iterdir()} == {"qformer"}
 
 
 def test_another_vocabulary_is_refused(mini_run):
@@ -70,3 +89,5 @@ def test_bad_requests_are_one_line(tmp_path):
         train("7b", tmp_path, tmp_path / "out", say=lambda _: None)
     with pytest.raises(TrainingError, match="--share"):
         train("tiny", tmp_path, tmp_path / "out", share=0, say=lambda _: None)
+    with pytest.raises(TrainingError, match="no part 'brush'"):
+        train("tiny", tmp_path, tmp_path / "out", frozen=["brush"], say=lambda _: None)

@@ -22,6 +22,8 @@ from smartedit.errors import TrainingError
 
 #: A patch belongs to an object that covers this share of it, and to nothing when all objects cover less than the second.
 OWNED, EMPTY = 0.35, 0.1
+#: Most objects of a scene.
+MOST_OBJECTS = 8
 
 PERCEPTION, COMPLEX, EDITING = "perception", "complex", "editing"
 
@@ -84,7 +86,7 @@ def _encode_shard(path: Path, out: Path, encode, view_size: int, patch: int) -> 
         "source": _latents(before, encode),
         "target": _latents(after, encode),
         "view": _views(before, view_size),
-        "patches": np.stack([patch_owners(read_png(row["region_ids"]), view_size // patch) for row in firsts]),
+        "cover": np.stack([coverage(read_png(row["region_ids"]).astype(int) - 128, view_size // patch) for row in firsts]),
         "region": np.stack([_share(read_png(row["mask"]) > 0, 16) for row in rows]),
         "scene": np.array([scenes[row["seed"]] for row in rows], np.int32),
     }
@@ -93,7 +95,7 @@ def _encode_shard(path: Path, out: Path, encode, view_size: int, patch: int) -> 
         "pairs": [{k: row[k] for k in ("id", "instruction", "reply", "group", "op")} for row in rows],
     }
     (out / f"{path.stem}.json").write_text(json.dumps(words))
-    temporary = out / f".{path.stem}.npz"
+    temporary = out / f"{path.stem}.tmp"
     with open(temporary, "wb") as file:
         np.savez(file, **arrays)
     os.replace(temporary, out / f"{path.stem}.npz")
@@ -117,27 +119,35 @@ def _share(mask: np.ndarray, cells: int) -> np.ndarray:
     return (mask.reshape(cells, h // cells, cells, w // cells).mean((1, 3)) * 255).round().astype(np.uint8)
 
 
-def patch_owners(ids: np.ndarray, grid: int) -> np.ndarray:
-    """Which object fills each cell of a grid x grid view: int8 (grid * grid,), 0 = none, -1 = mixed.
+def coverage(ids: np.ndarray, grid: int) -> np.ndarray:
+    """How much of each patch each object fills, uint8 0 ... 255 (2, MOST_OBJECTS, grid * grid): itself, its mirror image.
 
-    `ids` is the stored id map, offset by 128; mirror images count as their object.
+    `ids` (H, W) says which object each pixel shows: k the k-th, -k its mirror image, 0 none.
     """
-    ids = np.abs(ids.astype(np.int16) - 128)
-    edges = np.linspace(0, ids.shape[0], grid + 1).round().astype(int)
-    owners = np.zeros((grid, grid), np.int8)
-    for r in range(grid):
-        for c in range(grid):
-            cell = ids[edges[r] : edges[r + 1], edges[c] : edges[c + 1]]
-            counts = np.bincount(cell.ravel(), minlength=2) / cell.size
-            best = 1 + int(counts[1:].argmax())
-            owners[r, c] = best if counts[best] >= OWNED else 0 if counts[1:].sum() <= EMPTY else -1
-    return owners.ravel()
+    edges = np.linspace(0, ids.shape[0], grid + 1).round().astype(int)[:-1]
+    found = np.zeros((2, MOST_OBJECTS, grid * grid), np.uint8)
+    area = _cells(np.ones(ids.shape, np.float32), edges)
+    for id in np.unique(ids[ids != 0]):
+        found[int(id < 0), abs(id) - 1] = (_cells((ids == id).astype(np.float32), edges) / area * 255).round().ravel()
+    return found
+
+
+def _cells(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(np.add.reduceat(values, edges, axis=0), edges, axis=1)
+
+
+def owners(cover: np.ndarray) -> np.ndarray:
+    """Which object fills each patch, int64 (..., P): k = the k-th or its mirror image, 0 = none, -1 = mixed; of `coverage`."""
+    share = cover.astype(np.float32).sum(-3) / 255
+    best = share.argmax(-2)
+    return np.where(share.max(-2) >= OWNED, best + 1, np.where(share.sum(-2) <= EMPTY, 0, -1))
 
 
 class Cache:
     """Every shard of a cache folder in memory, drawn from by index.
 
-    `pairs` holds one dict a pair (id, instruction, reply, group, op, data), `scenes` one description a picture.
+    `pairs` holds one dict a pair (id, instruction, reply, group, op), `scenes` one description a picture, `pairs_of` the
+    pairs of each scene (none where a scene was drawn for its view alone).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -151,6 +161,8 @@ class Cache:
         self.scenes: list[dict] = []
         self._pair_at: list[tuple[int, int]] = []
         self._scene_at: list[tuple[int, int]] = []
+        self._first_scene: list[int] = []
+        self.pairs_of: list[list[int]] = []
         for number, path in enumerate(paths):
             self._add(number, path)
         kinds = np.array([kind_of_data(p["op"], p["group"]) for p in self.pairs])
@@ -160,6 +172,11 @@ class Cache:
         words = json.loads(path.with_suffix(".json").read_text())
         with np.load(path) as stored:
             self.arrays.append({key: stored[key] for key in stored.files})
+        first = len(self.scenes)
+        self._first_scene.append(first)
+        self.pairs_of += [[] for _ in words["scenes"]]
+        for i in range(len(words["pairs"])):
+            self.pairs_of[first + int(self.arrays[-1]["scene"][i])].append(len(self.pairs) + i)
         self._pair_at += [(number, i) for i in range(len(words["pairs"]))]
         self._scene_at += [(number, i) for i in range(len(words["scenes"]))]
         self.pairs += words["pairs"]
@@ -170,11 +187,10 @@ class Cache:
         rows = [self._pair_at[i] for i in indices]
         scenes = [(s, int(self.arrays[s]["scene"][i])) for s, i in rows]
         words = [self.pairs[i] for i in indices]
-        region = self._gather("region", rows)[:, None].float() / 255
         return EditBatch(
             source=self._gather("source", scenes).float(),
             target=self._gather("target", rows).float(),
-            region=region,
+            region=self.regions(indices),
             view=self._gather("view", scenes),
             instruction=[w["instruction"] for w in words],
             reply=[w["reply"] for w in words],
@@ -183,9 +199,23 @@ class Cache:
     def pictures(self, indices) -> PictureBatch:
         """The scenes with these indices."""
         rows = [self._scene_at[i] for i in indices]
-        return PictureBatch(
-            self._gather("view", rows), self._gather("patches", rows).long(), [self.scenes[i] for i in indices]
-        )
+        cover = self._gather("cover", rows)
+        patches = torch.from_numpy(owners(cover.numpy()))
+        return PictureBatch(self._gather("view", rows), patches, cover, [self.scenes[i] for i in indices])
+
+    def regions(self, indices) -> torch.Tensor:
+        """How much of each latent cell the pairs with these indices change, (B, 1, h, w) in 0 ... 1."""
+        return self._gather("region", [self._pair_at[i] for i in indices])[:, None].float() / 255
+
+    def together(self, pair: int, count: int, rng: np.random.Generator) -> list[int]:
+        """A pair and others of the same scene, `count` in all; where there are too few, some come twice."""
+        others = [p for p in self.pairs_of[self.scene_of(pair)] if p != pair] or [pair]
+        return [pair, *(int(p) for p in rng.choice(others, size=count - 1))]
+
+    def scene_of(self, pair: int) -> int:
+        """The index of a pair's scene."""
+        shard, row = self._pair_at[pair]
+        return self._first_scene[shard] + int(self.arrays[shard]["scene"][row])
 
     def _gather(self, key: str, rows: list[tuple[int, int]]) -> torch.Tensor:
         return torch.from_numpy(np.stack([self.arrays[s][key][i] for s, i in rows]))

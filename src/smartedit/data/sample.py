@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from dataclasses import dataclass
 
 import torch
@@ -28,12 +30,41 @@ class PictureBatch:
     """Single pictures with what is known about them.
 
     view: (B, 3, V, V) uint8; patches: (B, P) int64, which object fills each patch of the view (k = k-th object of the
-    description, 0 = none, -1 = mixed); described: the scenes as `world.describe` tells them.
+    description, 0 = none, -1 = mixed); cover: uint8 (B, 2, objects, P), how much of it each object and each mirror image
+    fills (0 ... 255); described: the scenes as `world.describe` tells them.
     """
 
     view: torch.Tensor
     patches: torch.Tensor
+    cover: torch.Tensor
     described: list[dict]
+
+    def flipped(self, rows: torch.Tensor) -> PictureBatch:
+        """The same with the pictures of `rows` (B,) bool seen from behind: left is right, in pictures and descriptions."""
+        grid = math.isqrt(self.patches.shape[1])
+
+        def turn(maps: torch.Tensor) -> torch.Tensor:
+            where = rows.view(-1, *[1] * (maps.dim() - 1))
+            return torch.where(where, maps.unflatten(-1, (grid, grid)).flip(-1).flatten(-2), maps)
+
+        view = torch.where(rows.view(-1, 1, 1, 1), self.view.flip(-1), self.view)
+        described = [flip(d) if row else d for d, row in zip(self.described, rows.tolist(), strict=True)]
+        return PictureBatch(view, turn(self.patches), turn(self.cover), described)
+
+
+def flip(described: dict) -> dict:
+    """A description with left and right exchanged."""
+    turned = copy.deepcopy(described)
+    for thing in (*turned["objects"], *(turned.get("reflected") or ())):
+        thing["x"], thing["yaw"] = -thing["x"], -thing["yaw"]
+        for key in ("box", "mirror_box"):
+            if box := thing.get(key):
+                thing[key] = [round(1 - box[2], 4), box[1], round(1 - box[0], 4), box[3]]
+    for place in (turned["camera"]["eye"], turned["camera"]["target"]):
+        place[0] = -place[0]
+    if turned.get("mirror"):
+        turned["mirror"]["x"] = -turned["mirror"]["x"]
+    return turned
 
 
 @dataclass
@@ -41,11 +72,28 @@ class TextBatch:
     """Conversations ready for the language model, padded on the right.
 
     ids, labels, mask: (B, T); labels are -100 where nothing is learned; the picture's place is the first `<img_0>` of a row.
+    branch: (B, T) or None: turns that share one picture and know nothing of each other (`MLLM.forward`).
     """
 
     ids: torch.Tensor
     labels: torch.Tensor
     mask: torch.Tensor
+    branch: torch.Tensor | None = None
+
+
+def pad_branches(start: list[int], rows: list[list[tuple[list[int], list[int]]]]) -> TextBatch:
+    """Per row the shared ids `start` (branch 0, nothing learned), then its turns as branches 1, 2, ... of (ids, labels)."""
+    width = len(start) + max(sum(len(ids) for ids, _ in row) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    labels = torch.full((len(rows), width), -100)
+    branch = torch.full((len(rows), width), -1)
+    for i, row in enumerate(rows):
+        flat = [(start, [-100] * len(start)), *row]
+        end = 0
+        for k, (turn, label) in enumerate(flat):
+            begin, end = end, end + len(turn)
+            ids[i, begin:end], labels[i, begin:end], branch[i, begin:end] = torch.tensor(turn), torch.tensor(label), k
+    return TextBatch(ids, labels, branch >= 0, branch)
 
 
 def pad(rows: list[tuple[list[int], list[int]]]) -> TextBatch:

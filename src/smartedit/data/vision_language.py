@@ -8,7 +8,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerFast
 
 from smartedit.conversation import turns
-from smartedit.data.sample import EditBatch, PictureBatch, TextBatch, pad
+from smartedit.data.sample import TextBatch, pad
 from smartedit.world.questions import caption, knowledge_texts, questions
 
 #: Longest conversation in tokens, the picture not counted.
@@ -20,17 +20,10 @@ def _knowledge() -> list[tuple[str, str]]:
     return knowledge_texts()
 
 
-def picture_conversations(
-    tokenizer: PreTrainedTokenizerFast, pictures: PictureBatch, rng: np.random.Generator, turns_each: int, split: str
-) -> TextBatch:
-    """For every picture a conversation of several questions about it (LLaVA-style), sometimes opened by its caption."""
-    rows = []
-    for described in pictures.described:
-        pairs = questions(described, rng, turns_each, split)
-        if rng.random() < 0.25:
-            pairs = [("what is in the picture ?", caption(described, rng)), *pairs[1:]]
-        rows.append(_cut(turns(tokenizer, pairs, picture=True)))
-    return pad(rows)
+def picture_turns(described: dict, rng: np.random.Generator, count: int, split: str) -> list[tuple[str, str]]:
+    """`count` questions about a picture with their answers (LLaVA-style), now and then its caption."""
+    pairs = questions(described, rng, count, split)
+    return [("what is in the picture ?", caption(described, rng)), *pairs[1:]] if rng.random() < 0.25 else pairs
 
 
 def knowledge_conversations(
@@ -40,15 +33,6 @@ def knowledge_conversations(
     texts = _knowledge()
     picks = rng.integers(len(texts), size=(count, turns_each))
     return pad([_cut(turns(tokenizer, [texts[i] for i in row], picture=False)) for row in picks])
-
-
-def edit_conversations(tokenizer: PreTrainedTokenizerFast, batch: EditBatch) -> TextBatch:
-    """Instruction, reply and edit tokens of every pair."""
-    rows = [
-        turns(tokenizer, [(said, heard)], picture=True, edit=True)
-        for said, heard in zip(batch.instruction, batch.reply, strict=True)
-    ]
-    return pad(rows)
 
 
 def _cut(row: tuple[list[int], list[int]]) -> tuple[list[int], list[int]]:

@@ -44,6 +44,7 @@ class Spliced:
     ids: Tensor  # (B, L), -1 where the picture is
     attention_mask: Tensor  # (B, L), 1 where something is
     labels: Tensor | None  # (B, L), unshifted, IGNORE at the picture
+    branch: Tensor | None = None  # (B, L), 0 at the picture; see MLLM.forward
 
 
 @dataclass
@@ -62,6 +63,10 @@ class MLLMOutput:
         packed = self.states.new_zeros(len(present), EDIT_TOKENS, self.states.shape[2])
         mask = present[:, None].expand(-1, EDIT_TOKENS)
         return packed.masked_scatter(mask[..., None], self.states[self.edit_mask]), mask
+
+    def every_edit(self) -> Tensor:
+        """States of all edits of rows that hold several (branches), in their order: (N, 32, hidden)."""
+        return self.states[self.edit_mask].unflatten(0, (-1, EDIT_TOKENS))
 
 
 class MLLM(nn.Module):
@@ -86,6 +91,7 @@ class MLLM(nn.Module):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
         has_picture: Tensor | None = None,
+        branch: Tensor | None = None,
     ) -> Spliced:
         """Put projected features (B, P, hidden) in the place of the first `<img_0>` of every row.
 
@@ -95,7 +101,7 @@ class MLLM(nn.Module):
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         embeds = self._embed(input_ids)
         if image_features is None:
-            return Spliced(embeds, input_ids, mask, labels)
+            return Spliced(embeds, input_ids, mask, labels, branch)
         source, is_picture = self._layout(input_ids, image_features.shape[1], has_picture)
         joined = torch.cat([embeds, image_features.to(embeds.dtype)], dim=1)
         embeds = joined.gather(1, source[..., None].expand(-1, -1, joined.shape[2]))
@@ -106,6 +112,7 @@ class MLLM(nn.Module):
             input_ids.gather(1, text).masked_fill(is_picture, -1),
             torch.where(is_picture, shown.to(mask.dtype), mask.gather(1, text)),
             None if labels is None else labels.gather(1, text).masked_fill(is_picture, IGNORE),
+            None if branch is None else branch.gather(1, text).masked_fill(is_picture, 0),
         )
 
     def forward(
@@ -115,14 +122,22 @@ class MLLM(nn.Module):
         attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
         has_picture: Tensor | None = None,
+        branch: Tensor | None = None,
     ) -> MLLMOutput:
         """One pass over whole conversations (arguments as in `splice`, but *unprojected* features (B, P, image_width)).
 
         `loss` is the mean cross-entropy over the labels, shifted here (0 if none counts), or None without labels.
+
+        `branch` (B, T) packs conversations that share a beginning into one row: 0 marks the beginning, with the picture,
+        k = 1, 2, ... the k-th continuation, -1 padding. Each continuation sees the beginning and itself, at the positions it
+        would have alone, so the result is that of separate rows at a fraction of the work.
         """
         projected = None if image_features is None else self.projector(image_features.to(self.projector.dtype))
-        spliced = self.splice(input_ids, projected, attention_mask, labels, has_picture)
-        states = self._run(spliced.embeds, spliced.attention_mask)
+        spliced = self.splice(input_ids, projected, attention_mask, labels, has_picture, branch)
+        if branch is None:
+            states = self._run(spliced.embeds, spliced.attention_mask)
+        else:
+            states = self._run(spliced.embeds, *_branched(spliced.branch, spliced.attention_mask))
         edit = (spliced.ids >= self.first_edit_token) & spliced.attention_mask.bool()
         return MLLMOutput(states, edit, None if labels is None else self.lm_loss(states, spliced.labels))
 
@@ -221,6 +236,20 @@ class MLLM(nn.Module):
         ended = self._is_end(tokens).int()
         lengths = torch.where(ended.any(dim=1), ended.argmax(dim=1), tokens.shape[1])
         return [row[:n] for row, n in zip(tokens, lengths.tolist(), strict=True)]
+
+
+def _branched(branch: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Who sees whom (B, 1, L, L), True where seen, and positions (B, L) of rows packed as in `MLLM.forward`."""
+    count, length = branch.shape
+    place = torch.arange(length, device=branch.device).expand(count, -1)
+    number = branch.clamp_min(0)
+    first = torch.full_like(branch, length).scatter_reduce(1, number, place, "amin")
+    shared = (branch == 0).sum(dim=1, keepdim=True)
+    positions = torch.where(branch > 0, place - first.gather(1, number) + shared, place)
+    same = (branch[:, None, :] == branch[:, :, None]) | (branch[:, None, :] == 0)
+    seen = same & mask.bool()[:, None, :] & torch.ones(length, length, dtype=torch.bool, device=branch.device).tril()
+    alone = torch.eye(length, dtype=torch.bool, device=branch.device)  # padding sees itself: no row without any
+    return (seen | alone)[:, None], positions
 
 
 def _choose(logits: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:

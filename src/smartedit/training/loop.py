@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,7 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from smartedit.errors import TrainingError
+from smartedit.training.muon import Muon
 
+#: Parts whose hidden matrices and convolutions are trained by Muon, and the names of the layers at their ends, which are not.
+BY_MUON = ("vision_tower", "language_model", "qformer", "bim", "text_encoder", "unet")
+_OUTERMOST = re.compile(r"embed|lm_head|query_tokens|^\w+_in\.|^\w+_out\.")
 WARM_UP_STEPS = 100
 CLIP_NORM = 1.0
 SAVE_SECONDS = 120.0
@@ -77,11 +82,7 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         self.trained = {name: parts[name] for name in plan.rates}
         self._set_gradients(parts)
-        groups = [
-            {"params": [p for p in part.parameters() if p.requires_grad], "peak": plan.rates[name]}
-            for name, part in self.trained.items()
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        self.optimizers = _optimizers(self.trained, plan.rates)
         self.average = {
             name: {k: v.detach().clone() for k, v in part.state_dict().items()} for name, part in self.trained.items()
         }
@@ -128,7 +129,7 @@ class Run:
 
     def _one(self, objective: Objective) -> dict[str, float]:
         rate = self._rate()
-        for group in self.optimizer.param_groups:
+        for group in self._groups():
             group["lr"] = group["peak"] * rate
         losses = objective(draw(self.plan.seed, self.step))
         total = sum(value for name, value in losses.items() if not name.startswith("~"))
@@ -136,14 +137,19 @@ class Run:
             raise TrainingError(
                 f"stage {self.plan.stage}: the loss became {total.item()} at step {self.step}; lower the rate"
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         total.backward()
-        for group in self.optimizer.param_groups:
+        for group in self._groups():
             nn.utils.clip_grad_norm_(group["params"], CLIP_NORM)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self._follow()
         return {name.lstrip("~"): float(value.detach()) for name, value in losses.items()}
+
+    def _groups(self) -> list[dict]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def _rate(self) -> float:
         """Linear warm-up, then a cosine down to `final_rate`."""
@@ -184,7 +190,7 @@ class Run:
             "step": self.step,
             "parts": {name: part.state_dict() for name, part in self.trained.items()},
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
         temporary = self.folder / ".state.pt"
         torch.save(state, temporary)
@@ -197,13 +203,28 @@ class Run:
         state = torch.load(path, weights_only=True)
         self.step = state["step"]
         self.average = state["average"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         for name, part in self.trained.items():
             part.load_state_dict(state["parts"][name])
 
     def averaged(self) -> dict[str, dict[str, Tensor]]:
         """The averaged weights of the trained parts: what the next stage starts from."""
         return self.average
+
+
+def _optimizers(parts: dict[str, nn.Module], rates: dict[str, float]) -> list[torch.optim.Optimizer]:
+    """Muon for hidden matrices and convolutions, AdamW for everything else (embeddings, first and last layers, norms)."""
+    matrices, others = [], []
+    for name, part in parts.items():
+        inside = {
+            id(p) for key, p in part.named_parameters() if name in BY_MUON and p.ndim >= 2 and not _OUTERMOST.search(key)
+        }
+        for groups, kind in ((matrices, True), (others, False)):
+            found = [p for p in part.parameters() if (id(p) in inside) == kind]
+            groups += [{"params": found, "peak": rates[name]}] if found else []
+    adam = torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    return [adam, Muon(matrices, lr=0.0)] if matrices else [adam]
 
 
 def draw(seed: int, step: int) -> Draw:

@@ -8,6 +8,8 @@ from torch import Tensor
 
 #: Squared change (summed over a picture's latents) below which an edit counts as hardly there; keeps `undone` finite.
 FAINT = 3.0
+#: Rounds off the tip of a cell's norm, where it has no gradient.
+ROUND = 1e-4
 
 
 def undone(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
@@ -19,6 +21,26 @@ def undone(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
     left = (predicted - target).square().flatten(1).sum(1)
     change = (anchor - target).square().flatten(1).sum(1)
     return left / (change + FAINT)
+
+
+def undecided(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
+    """`undone` with the norms of cells instead of their squares, (B,): it asks for a decision.
+
+    Half an edit in two places is worth nothing, and a cell that should not change must not change at all. Nothing to begin
+    with: it holds a network that cannot paint yet to painting nothing.
+    """
+    left = (predicted - target).square().sum(1).add(ROUND).sqrt().sub(ROUND**0.5).flatten(1).sum(1)
+    change = (anchor - target).square().sum(1).sqrt().flatten(1).sum(1)
+    return left / (change + FAINT**0.5)
+
+
+def misplaced(found: Tensor, wanted: Tensor, code: Tensor) -> Tensor:
+    """How far features (B, C, h, w) are from pointing at the maps `wanted` (B, 1, h, w) in [0, 1], (B,), by share of the map.
+
+    `code` (C, 1, 1) is the feature of a cell that is pointed at. 1 when nothing is pointed at.
+    """
+    left = (found - code * wanted).square().flatten(1).sum(1) / code.square().sum()
+    return left / (wanted.square().flatten(1).sum(1) + 1)
 
 
 def drop_conditions(count: int, probability: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -5,31 +5,52 @@ Names of losses that start with `~` are only reported; the others are added up.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from smartedit.conversation import first_turn, picture_start
+from smartedit.data.asked import Asked, asked_of, real_asked, smudged
 from smartedit.data.mixture import Mixture
-from smartedit.data.sample import EditBatch, TextBatch
-from smartedit.data.vision_language import edit_conversations, knowledge_conversations, picture_conversations
+from smartedit.data.sample import EditBatch, PictureBatch, pad_branches
+from smartedit.data.vision_language import knowledge_conversations, picture_turns
+from smartedit.models.mllm import EDIT_TOKENS, MLLMOutput
+from smartedit.models.presets import get_preset
 from smartedit.models.smartedit import Condition, Understanding
 from smartedit.training.loop import Draw
-from smartedit.training.losses import contrast, draw_timesteps, drop_conditions, reconstruction, region_contrast, undone
+from smartedit.training.losses import (
+    contrast,
+    draw_timesteps,
+    drop_conditions,
+    misplaced,
+    reconstruction,
+    region_contrast,
+    undone,
+)
 from smartedit.training.workshop import Workshop, normalise_view
+from smartedit.world.lexicon import NOUNS
 from smartedit.world.questions import caption, region_phrases
+from smartedit.world.scene import COLOURS
 
 MIXTURE = Mixture()
 #: Share of training samples at pure noise (design: most of what an edit needs is decided there).
-NOISIEST = 0.6
+NOISIEST = 0.9
 #: Conditioning dropout (paper; official-code.md, section 4).
 DROPOUT = 0.05
 #: Share of `base`'s texts that are the grounded reply instead of the instruction: it learns what places in words mean.
-GROUNDED = 0.5
+GROUNDED = 0.6
 #: Share of `base`'s samples whose UNet is shown the true region, as the feature that BIM will supply later.
-POINTED = 0.7
-TURNS = 7
+POINTED = 0.8
+#: Questions and edits about one picture in `language`, edits about one in `align` and `point`; pairs of one in `edit`.
+QUESTIONS, EDITS, READ, TOGETHER = 2, 6, 6, 2
+#: Share of pictures that are shown with left and right exchanged where only the language side learns.
+TURNED = 0.5
+#: Share of replies that edit tokens are read after with their boxes smudged, because the model's own are not perfect either.
+SMUDGED = 0.5
 
 Losses = dict[str, Tensor]
 Objective = Callable[[Workshop, Draw, int], Losses]
@@ -48,50 +69,86 @@ def autoencoder(shop: Workshop, draw: Draw, batch: int) -> Losses:
 
 
 def clip(shop: Workshop, draw: Draw, batch: int) -> Losses:
-    """Picture against caption, and every patch against the phrase of the object that fills it."""
-    cache = shop.train
-    pictures = cache.pictures(draw.numpy.integers(len(cache.scenes), size=batch))
+    """Every patch names what fills it; picture against caption, and patch against phrase, where the text encoder learns too."""
+    cache, rng = shop.train, draw.numpy
+    pictures = cache.pictures(rng.integers(len(cache.scenes), size=batch))
+    pictures = pictures.flipped(torch.from_numpy(rng.random(batch) < TURNED))
     hidden = shop.parts["vision_tower"](normalise_view(pictures.view), output_hidden_states=True).hidden_states[-1]
+    losses = named(shop, hidden[:, 1:], pictures)
+    if shop.parts["text_encoder"].training:
+        losses |= _contrasts(shop, hidden, pictures, rng)
+    return losses
+
+
+def named(shop: Workshop, hidden: Tensor, pictures: PictureBatch) -> Losses:
+    """Every patch of an object, as the language model is shown it, names the object's kind and colour; empty ones "nothing".
+
+    Cross-entropy over the embeddings of these words: a patch then looks to the language model like the words that fit it.
+    """
+    patches, rows, owner = _owned_patches(hidden, pictures)
+    things = [pictures.described[i]["objects"][k - 1] if k else None for i, k in zip(rows.tolist(), owner.tolist(), strict=True)]
+    shown = F.normalize(shop.parts["projector"](patches), dim=-1)
+    table = shop.parts["language_model"].get_input_embeddings().weight
+    losses: Losses = {}
+    for key, words in (("kind", list(NOUNS)), ("colour", list(COLOURS))):
+        ids = shop.tokenizer.convert_tokens_to_ids([*words, "nothing"])
+        logits = shop.parts["contrast"].scale_words * shown @ F.normalize(table[ids], dim=-1).T
+        wanted = torch.tensor([words.index(thing[key]) if thing else len(words) for thing in things])
+        losses[key] = F.cross_entropy(logits, wanted)
+        losses[f"~{key} right"] = (logits.argmax(-1) == wanted)[owner > 0].float().mean()
+    return losses
+
+
+def _owned_patches(hidden: Tensor, pictures: PictureBatch) -> tuple[Tensor, Tensor, Tensor]:
+    """Patches (N, D) of `hidden` that belong to one object, and as many empty ones; the pictures they are of; their owners."""
+    empty, keep = (pictures.patches == 0).nonzero(), (pictures.patches > 0).nonzero()
+    rows, places = torch.cat([keep, empty[:: max(1, len(empty) // max(len(keep), 1))]]).T
+    return hidden[rows, places], rows, pictures.patches[rows, places]
+
+
+def _contrasts(shop: Workshop, hidden: Tensor, pictures: PictureBatch, rng: np.random.Generator) -> Losses:
+    """The two towers against each other: whole pictures and captions, patches and the phrases of the objects that fill them."""
     heads = shop.parts["contrast"]
-    captions = [caption(described, draw.numpy) for described in pictures.described]
+    captions = [caption(described, rng) for described in pictures.described]
     whole = contrast(heads.picture(hidden[:, 0]), heads.text(shop.text_ends(captions)), heads.scale)
-    patches, owner, phrases = _owned_patches(shop, hidden[:, 1:], pictures)
+    patches, rows, owner = _owned_patches(hidden[:, 1:], pictures)
+    names = [region_phrases(described) for described in pictures.described]
+    told = [names[i].get(pictures.described[i]["objects"][k - 1]["id"]) if k else "" for i, k in zip(rows.tolist(), owner.tolist(), strict=True)]
+    phrases = sorted({phrase for phrase in told if phrase})
     classes = torch.cat([heads.nothing[None], heads.text(shop.text_ends(phrases))])
-    region = region_contrast(heads.patch(patches), classes, owner, heads.scale)
-    right = (heads.patch(patches) @ F.normalize(classes, dim=-1).T).argmax(-1) == owner
-    return {"caption": 0.3 * whole, "region": region, "~objects right": right[owner > 0].float().mean()}
-
-
-def _owned_patches(shop: Workshop, hidden: Tensor, pictures) -> tuple[Tensor, Tensor, list[str]]:
-    """Patches that belong to one object, and as many empty ones; their class (0 = nothing); the phrases of classes 1 ..."""
-    names = [[region_phrases(d).get(o["id"], "") for o in d["objects"]] for d in pictures.described]
-    phrases = sorted({name for row in names for name in row if name})
-    number = {name: i + 1 for i, name in enumerate(phrases)}
-    table = torch.zeros(len(names), max(map(len, names)) + 1, dtype=torch.long)
-    for i, row in enumerate(names):
-        table[i, 1 : len(row) + 1] = torch.tensor([number.get(name, -1) for name in row])
-    owner = torch.where(pictures.patches >= 0, table.gather(1, pictures.patches.clamp_min(0)), -1)
-    empty = (owner == 0).nonzero()
-    keep = (owner > 0).nonzero()
-    chosen = torch.cat([keep, empty[:: max(1, len(empty) // max(len(keep), 1))]])
-    return hidden[chosen[:, 0], chosen[:, 1]], owner[chosen[:, 0], chosen[:, 1]], phrases
+    seen = torch.tensor([phrase is not None for phrase in told])  # objects too hidden to talk about have no phrase
+    wanted = torch.tensor([phrases.index(phrase) + 1 if phrase else 0 for phrase in told])[seen]
+    return {"caption": 0.3 * whole, "region": region_contrast(heads.patch(patches[seen]), classes, wanted, heads.scale)}
 
 
 def language(shop: Workshop, draw: Draw, batch: int) -> Losses:
-    """Conversations about pictures, about edits, and about what things are for."""
-    cache = shop.train
-    seen = batch // 2
-    pictures = cache.pictures(draw.numpy.integers(len(cache.scenes), size=seen))
-    about = picture_conversations(shop.tokenizer, pictures, draw.numpy, TURNS, "train")
-    edits = cache.edits(MIXTURE.draw(cache, batch - seen, draw.numpy))
-    texts = knowledge_conversations(shop.tokenizer, max(1, batch // 4), draw.numpy, TURNS)
-    features = shop.mllm.encode_view(normalise_view(torch.cat([pictures.view, edits.view])))
-    pictured = _lm(shop, about, features[:seen]) + _lm(shop, edit_conversations(shop.tokenizer, edits), features[seen:])
-    return {"pictures": pictured, "knowledge": 0.3 * _lm(shop, texts, None)}
+    """Turns about pictures, questions and edits, and conversations about what things are for."""
+    cache, rng = shop.train, draw.numpy
+    scenes, pictures, turned = _some_pictures(shop, rng, batch // (QUESTIONS + EDITS))
+    edits = asked_of(cache, scenes, pictures, turned, EDITS, rng)
+    rows = [
+        [first_turn(shop.tokenizer, *turn) for turn in picture_turns(described, rng, QUESTIONS, "train")]
+        + [first_turn(shop.tokenizer, one.instruction, one.reply, edit_tokens=1) for one in asked]
+        for described, asked in zip(pictures.described, edits, strict=True)
+    ]
+    features = shop.mllm.encode_view(normalise_view(pictures.view))
+    pictured = _read(shop, rows, features).loss
+    texts = knowledge_conversations(shop.tokenizer, max(1, batch // 16), rng, QUESTIONS + EDITS)
+    known = shop.mllm(texts.ids, None, texts.mask.long(), texts.labels).loss
+    return {"pictures": pictured, "knowledge": 0.3 * known, **named(shop, features, pictures)}
 
 
-def _lm(shop: Workshop, text: TextBatch, features: Tensor | None) -> Tensor:
-    return shop.mllm(text.ids, features, text.mask.long(), text.labels).loss
+def _some_pictures(shop: Workshop, rng: np.random.Generator, count: int) -> tuple[list[int], PictureBatch, Tensor]:
+    """Random scenes, their pictures, and which of these show left and right exchanged."""
+    scenes = [int(i) for i in rng.integers(len(shop.train.scenes), size=count)]
+    turned = torch.from_numpy(rng.random(count) < TURNED)
+    return scenes, shop.train.pictures(scenes).flipped(turned), turned
+
+
+def _read(shop: Workshop, rows: list, features: Tensor) -> MLLMOutput:
+    """One pass over pictures with several turns each."""
+    text = pad_branches(picture_start(shop.tokenizer), rows)
+    return shop.mllm(text.ids, features, text.mask.long(), text.labels, branch=text.branch)
 
 
 def base(shop: Workshop, draw: Draw, batch: int) -> Losses:
@@ -103,19 +160,66 @@ def base(shop: Workshop, draw: Draw, batch: int) -> Losses:
     grounded = draw.numpy.random(batch) < GROUNDED
     texts = [reply if g else said for g, said, reply in zip(grounded, pairs.instruction, pairs.reply, strict=True)]
     pointed = torch.from_numpy(draw.numpy.random(batch) < POINTED)
-    feature = shop.parts["pointer"](pairs.region) * pointed[:, None, None, None]
+    feature = shop.code * _pointing(pairs.region, draw) * pointed[:, None, None, None]
     context = shop.text_context([*texts, ""])
     return paint(shop, draw, pairs, Condition(context[:-1], feature), context[-1:], pointed)
 
 
+def _pointing(region: Tensor, draw: Draw) -> Tensor:
+    """True regions (B, 1, h, w) as a model that is not quite sure would show them: on the coarse grid of its patches, fainter,
+    with a fainter hint of another place. The UNet so learns to decide for the strongest."""
+    count = len(region)
+
+    def some(low: float, high: float, share: float, otherwise: float) -> Tensor:
+        values = torch.rand(2, count, 1, 1, 1, generator=draw.torch)
+        return torch.where(values[0] < share, low + (high - low) * values[1], torch.tensor(otherwise))
+
+    seen = torch.where(some(0, 1, 0.75, 1.0) < 1, _coarse(region), region)
+    shown = some(0.5, 1.1, 0.6, 1.0) * seen
+    return torch.maximum(shown, some(0.0, 0.45, 0.4, 0.0) * seen.roll(1, 0))
+
+
+def _coarse(region: Tensor) -> Tensor:
+    side = math.isqrt(get_preset("tiny").patches)
+    return F.interpolate(F.interpolate(region, size=(side, side), mode="area"), size=region.shape[-2:], mode="bilinear")
+
+
 def align(shop: Workshop, draw: Draw, batch: int) -> Losses:
     """Stage 1: the QFormer's output for the edit tokens meets the text encoder's states of the grounded reply."""
-    pairs = shop.train.edits(MIXTURE.draw(shop.train, batch, draw.numpy))
-    lm, understanding = understand(shop, pairs)
-    context = shop.model(with_bim=False).condition(understanding, (16, 16)).context
+    return _aligned(shop, draw, batch)[0]
+
+
+def point(shop: Workshop, draw: Draw, batch: int) -> Losses:
+    """Between the stages: BIM learns to point at what will change, still without the painter."""
+    losses, understanding, context, asked = _aligned(shop, draw, batch)
+    known = torch.tensor([one.where is not None for one in asked])
+    side = math.isqrt(understanding.image_features.shape[1])
+    wanted = torch.from_numpy(np.stack([one.where for one in asked if one.where is not None])).view(-1, 1, side, side)
+    _, feature = shop.parts["bim"](context, understanding.image_features, (side, side))
+    found = (feature[known] * shop.code).sum(1).flatten(1) / shop.code.square().sum()
+    best = wanted.flatten(1).gather(1, found.argmax(1, keepdim=True))
+    hit = (best >= 0.5 * wanted.flatten(1).amax(1, keepdim=True)).float().mean()
+    return {**losses, "pointer": misplaced(feature[known], wanted, shop.code).mean(), "~hit": hit}
+
+
+def _aligned(shop: Workshop, draw: Draw, batch: int) -> tuple[Losses, Understanding, Tensor, list[Asked]]:
+    """Edits about random pictures: losses of replies and of the context, what was understood, the context, the edits."""
+    rng = draw.numpy
+    scenes, pictures, turned = _some_pictures(shop, rng, batch // READ)
+    edits = asked_of(shop.train, scenes, pictures, turned, READ, rng)
+    understanding, lm = understand(shop, edits, pictures.view, rng)
+    context = shop.parts["qformer"](understanding.edit_states)
+    asked = [one for row in edits for one in row]
     with torch.no_grad():
-        wanted = shop.text_context(pairs.reply)
-    return {"lm": lm, "mse": F.mse_loss(context, wanted), "~spread": context.std(0).mean()}
+        wanted = shop.text_context([one.reply for one in asked])
+    losses = {"lm": lm, "mse": F.mse_loss(context, wanted), "~left": _left(context, wanted), "~spread": context.std(0).mean()}
+    return losses, understanding, context, asked
+
+
+@torch.no_grad()
+def _left(context: Tensor, wanted: Tensor) -> Tensor:
+    """The share of what tells contexts apart that is not explained."""
+    return F.mse_loss(context, wanted) / (wanted - wanted.mean(0)).square().mean()
 
 
 def joint(shop: Workshop, draw: Draw, batch: int) -> Losses:
@@ -129,27 +233,35 @@ def edit(shop: Workshop, draw: Draw, batch: int) -> Losses:
 
 
 def _edit(shop: Workshop, draw: Draw, batch: int, with_bim: bool) -> Losses:
-    pairs = shop.train.edits(MIXTURE.draw(shop.train, batch, draw.numpy))
-    lm, understanding = understand(shop, pairs)
+    chosen = MIXTURE.draw(shop.train, batch // TOGETHER, draw.numpy)
+    rows = [shop.train.together(pair, TOGETHER, draw.numpy) for pair in chosen]
+    pairs = shop.train.edits([pair for row in rows for pair in row])
+    patches = get_preset("tiny").patches
+    understanding, lm = understand(shop, [real_asked(shop.train, row, patches) for row in rows], pairs.view[::TOGETHER], draw.numpy)
     condition = shop.model(with_bim).condition(understanding, tuple(pairs.source.shape[-2:]))
     painted = paint(shop, draw, pairs, condition, shop.parts["qformer"].null_context)
     if with_bim:
-        painted["pointer"] = pointer_loss(shop, pairs, condition)
+        painted["pointer"] = misplaced(condition.feature, _coarse(pairs.region), shop.code).mean()
     return {"lm": lm, **painted, "~spread": condition.context.detach().std(0).mean()}
 
 
-def pointer_loss(shop: Workshop, pairs: EditBatch, condition: Condition) -> Tensor:
-    """How far BIM's feature is from the one that points at the true region, as a share of that feature's own size."""
-    wanted = shop.parts["pointer"](pairs.region).detach()
-    return F.mse_loss(condition.feature, wanted) / wanted.square().mean().clamp_min(1e-6)
+def understand(
+    shop: Workshop, edits: list[list[Asked]], view: Tensor, rng: np.random.Generator
+) -> tuple[Understanding, Tensor]:
+    """One teacher-forced pass over pictures (B, 3, V, V) with as many edits each: what the edit tokens carry, the LM loss.
+
+    A share of replies is `SMUDGED`; nothing is learned from their words.
+    """
+    rows = [[_edit_turn(shop, one, rng) for one in row] for row in edits]
+    features = shop.mllm.encode_view(normalise_view(view))
+    output = _read(shop, rows, features)
+    return Understanding(output.every_edit(), features.repeat_interleave(len(edits[0]), 0), []), output.loss
 
 
-def understand(shop: Workshop, pairs: EditBatch) -> tuple[Tensor, Understanding]:
-    """One teacher-forced pass over instruction, reply and edit tokens: LM loss and what the edit tokens carry."""
-    text = edit_conversations(shop.tokenizer, pairs)
-    features = shop.mllm.encode_view(normalise_view(pairs.view))
-    output = shop.mllm(text.ids, features, text.mask.long(), text.labels)
-    return output.loss, Understanding(output.edit_states()[0], features, [])
+def _edit_turn(shop: Workshop, one: Asked, rng: np.random.Generator) -> tuple[list[int], list[int]]:
+    blurred = rng.random() < SMUDGED
+    heard = smudged(one.reply, rng) if blurred else one.reply
+    return first_turn(shop.tokenizer, one.instruction, heard, EDIT_TOKENS, learned=not blurred)
 
 
 def paint(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from smartedit.data.cache import Cache, build_cache, shard_pictures
+from smartedit.data.scenes import draw_scenes
 from smartedit.errors import TrainingError
 from smartedit.models.presets import get_preset
 from smartedit.training import objectives
@@ -39,24 +40,28 @@ STAGES = (
     Stage(
         "clip",
         objectives.clip,
-        {"vision_tower": 1e-3, "text_encoder": 1e-3, "contrast": 1e-3},
+        {"vision_tower": 1e-3, "text_encoder": 1e-3, "projector": 1e-3, "language_model": 1e-3, "contrast": 1e-3},
         samples=300_000,
         batch=48,
     ),
     Stage(
         "language",
         objectives.language,
-        {"vision_tower": 3e-4, "projector": 1e-3, "language_model": 1e-3},
-        samples=500_000,
+        {"vision_tower": 5e-4, "projector": 5e-4, "language_model": 1e-3, "contrast": 5e-4},
+        samples=2_000_000,
+        batch=64,
     ),
-    Stage("base", objectives.base, {"unet": 1e-3, "text_encoder": 5e-4, "pointer": 1e-3}, samples=500_000),
-    Stage("align", objectives.align, {"language_model": 2e-4, "qformer": 6e-4}, samples=100_000),
-    Stage("joint", objectives.joint, {"language_model": 3e-4, "qformer": 5e-4, "unet": 4e-4}, samples=500_000),
+    Stage("base", objectives.base, {"unet": 1.5e-3}, samples=500_000, batch=24),
+    Stage("align", objectives.align, {"language_model": 4e-4, "qformer": 1e-3}, samples=100_000, batch=36),
+    Stage("joint", objectives.joint, {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4}, samples=500_000),
+    Stage("point", objectives.point, {"language_model": 4e-4, "qformer": 5e-4, "bim": 1e-3}, samples=300_000, batch=36),
     Stage(
-        "edit", objectives.edit, {"language_model": 3e-4, "qformer": 5e-4, "bim": 1e-3, "unet": 4e-4}, samples=500_000
+        "edit", objectives.edit, {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 2e-4}, samples=500_000
     ),
 )
 
+#: Where a run keeps the weights that it did not begin from nothing.
+START = "start"
 #: How many pictures the linear basis and the decoder are fitted to.
 AUTOENCODER_PICTURES = 3000
 
@@ -69,14 +74,24 @@ def stage_named(name: str) -> Stage:
     raise TrainingError(f"there is no stage {name!r}; the stages are {', '.join(s.name for s in STAGES)}")
 
 
-def prepare(shop: Workshop, data: Path, out: Path, say: Callable[[str], None]) -> None:
-    """Fit the autoencoder's basis if it is new, then bring the caches of latents up to date and load them."""
+def prepare(
+    shop: Workshop, data: Path, out: Path, say: Callable[[str], None], start: Path | None = None, scenes: int = 0
+) -> None:
+    """Take over the weights of `start` or fit the autoencoder's basis, if the run is new; then load the cached data.
+
+    `scenes` more are drawn for the vision tower and the language model alone.
+    """
     _keep_vocabulary(shop, out / "vocabulary.json")
+    if start and not (out / START).exists():
+        say(f"starting from {', '.join(begun := shop.start_from(start))}")
+        save_weights({name: shop.parts[name].state_dict() for name in begun}, out / START)
+    shop.load_weights(out / START)
     basis = out / "basis.safetensors"
     vae = shop.parts["vae"]
     if not basis.exists():
-        say(f"fitting the patch basis to {AUTOENCODER_PICTURES} pictures of {data / 'train'}")
-        vae.fit_basis(shard_pictures(data / "train", AUTOENCODER_PICTURES))
+        if not (out / START / "vae.safetensors").exists():
+            say(f"fitting the patch basis to {AUTOENCODER_PICTURES} pictures of {data / 'train'}")
+            vae.fit_basis(shard_pictures(data / "train", AUTOENCODER_PICTURES))
         save_weights({"basis": {k: getattr(vae, k) for k in ("mean", "basis", "scale")}}, out)
     for name, value in load_file(basis).items():
         getattr(vae, name).copy_(value)
@@ -87,8 +102,9 @@ def prepare(shop: Workshop, data: Path, out: Path, say: Callable[[str], None]) -
             data / split, out / "cache" / split, lambda x: vae.encode(x).latent_dist.mode(), preset.view, patch
         )
         say(f"{split}: {added} shards newly encoded")
+    say(f"train: {draw_scenes(out / 'cache' / 'train', scenes, preset.view, patch)} shards of scenes newly drawn")
     shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
-    say(f"train: {len(shop.train.pairs)} pairs of {len(shop.train.scenes)} scenes")
+    say(f"train: {len(shop.train.pairs)} pairs, {len(shop.train.scenes)} scenes")
 
 
 def _keep_vocabulary(shop: Workshop, path: Path) -> None:
@@ -103,7 +119,8 @@ def _keep_vocabulary(shop: Workshop, path: Path) -> None:
 
 
 def load_so_far(shop: Workshop, out: Path, before: str | None = None) -> None:
-    """Load the averaged weights of every stage above `before` (all stages if None)."""
+    """Load what the run began from and the averaged weights of every stage above `before` (all stages if None)."""
+    shop.load_weights(out / START)
     for stage in STAGES:
         if stage.name == before:
             break
@@ -123,8 +140,8 @@ def history(out: Path) -> list[dict]:
             told.append(
                 {
                     **config,
-                    "samples_seen": lines[-1]["step"] * stage.batch,
-                    "hours": _hours(lines, stage.batch),
+                    "samples_seen": lines[-1]["step"] * config["batch"],
+                    "hours": _hours(lines, config["batch"]),
                     "last": lines[-1],
                 }
             )
@@ -142,14 +159,26 @@ def _hours(lines: list[dict], batch: int) -> float:
 
 
 def run_stage(
-    shop: Workshop, stage: Stage, data: Path, out: Path, *, share: float = 1.0, minutes: float = math.inf, seed: int = 0
+    shop: Workshop,
+    stage: Stage,
+    data: Path,
+    out: Path,
+    *,
+    share: float = 1.0,
+    minutes: float = math.inf,
+    seed: int = 0,
+    frozen: Collection[str] = (),
 ) -> Iterator[Report]:
-    """Train one stage for `share` of its samples or until the time is up; yields reports, leaves weights behind."""
+    """Train one stage, all its parts but those `frozen`, for `share` of its samples or until the time is up.
+
+    Yields reports, leaves weights behind.
+    """
     load_so_far(shop, out, stage.name)
     if stage.name == "autoencoder":
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
+    rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
     plan = Plan(
-        stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=stage.rates, seed=seed
+        stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed
     )
     run = Run(plan, shop.parts, out / stage.name)
 

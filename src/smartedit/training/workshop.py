@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from smartedit.conversation import CONTEXT_LENGTH, build_tokenizer, edit_ids
 from smartedit.data.cache import Cache
+from smartedit.errors import TrainingError
 from smartedit.models.mllm import MLLM
 from smartedit.models.presets import build, build_scheduler, get_preset
 from smartedit.models.smartedit import SmartEdit
@@ -19,6 +20,10 @@ from smartedit.world.vocabulary import vocabulary
 
 #: CLIP's own normalisation of pictures in [0, 1].
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+#: Size of the feature that points, per channel: about that of what `conv_in` gives.
+POINTED_SIZE = 1.0
 
 
 class ContrastHeads(nn.Module):
@@ -31,11 +36,17 @@ class ContrastHeads(nn.Module):
         self.text = nn.Linear(text_width, width, bias=False)
         self.nothing = nn.Parameter(torch.randn(width) * 0.1)
         self.log_scale = nn.Parameter(torch.tensor(2.6))
+        self.log_scale_words = nn.Parameter(torch.tensor(2.6))
 
     @property
     def scale(self) -> Tensor:
         """The inverse temperature, at most 100 as in CLIP."""
         return self.log_scale.exp().clamp(max=100.0)
+
+    @property
+    def scale_words(self) -> Tensor:
+        """The same for patches against words of the language model."""
+        return self.log_scale_words.exp().clamp(max=100.0)
 
 
 @dataclass
@@ -48,6 +59,8 @@ class Workshop:
     train: Cache | None = None
     validation: Cache | None = None
     extra: dict = field(default_factory=dict)
+    #: The feature of a cell that is pointed at, (C, 1, 1): fixed, so that BIM can learn to point while the UNet learns to follow.
+    code: Tensor = field(init=False)
 
     @classmethod
     def fresh(cls, preset: str = "tiny", seed: int = 0) -> Workshop:
@@ -57,12 +70,12 @@ class Workshop:
         parts = build(preset, len(tokenizer))
         tables = get_preset(preset).tables
         parts["contrast"] = ContrastHeads(tables["vision_tower"]["hidden_size"], tables["text_encoder"]["hidden_size"])
-        # What BIM's feature learns to be: a map of the region that changes, as the UNet was taught to read it.
-        parts["pointer"] = nn.Conv2d(1, tables["bim"]["feature_channels"], 1, bias=False)
         _start_quiet(parts["unet"])
         return cls(parts, tokenizer, build_scheduler(preset))
 
     def __post_init__(self) -> None:
+        width = self.parts["unet"].config.block_out_channels[0]
+        self.code = torch.randn(width, 1, 1, generator=torch.Generator().manual_seed(0)) * POINTED_SIZE
         first = edit_ids(self.tokenizer)[0]
         self.mllm = MLLM(self.parts["vision_tower"], self.parts["projector"], self.parts["language_model"], first)
 
@@ -91,6 +104,24 @@ class Workshop:
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
         return self.parts["text_encoder"](input_ids=ids).last_hidden_state
+
+    @torch.no_grad()
+    def start_from(self, folder: Path) -> dict[str, dict[str, Tensor]]:
+        """Take over what a saved model of this size has (and its rival beside it); gives the weights by part.
+
+        Raises TrainingError for a folder without parts or with another vocabulary.
+        """
+        words = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").get_vocab()
+        if words != self.tokenizer.get_vocab():
+            raise TrainingError(f"{folder} was trained with other words; start without it")
+        places = {name: folder / name for name in self.parts} | {
+            name: folder.with_name("base") / name for name in ("text_encoder", "unet") if (folder.with_name("base") / name).is_dir()
+        }  # fmt: skip
+        found = {name: sorted(place.glob("*.safetensors")) for name, place in places.items()}
+        taken = {name: {k: v.float() for file in files for k, v in load_file(file).items()} for name, files in found.items() if files}
+        for name, weights in taken.items():
+            self.parts[name].load_state_dict(weights)
+        return taken
 
     def load_weights(self, folder: Path) -> list[str]:
         """Load every part that has a file in `folder`; gives their names."""

@@ -1,0 +1,88 @@
+"""Turns about pictures for the language side: edits that nobody carries out, real pairs, and questions.
+
+To learn which object words mean, no edited picture is needed: the world can ask for any number of edits of a scene that
+is rendered once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from smartedit.data.cache import Cache
+from smartedit.data.sample import PictureBatch
+from smartedit.world.phrasing import instruct
+from smartedit.world.proposals import OPS, groups_of, possible_groups, propose, weighted
+from smartedit.world.replies import GRID, reply
+from smartedit.world.scene import Scene
+
+#: Operations whose reply can be worded without rendering the edited scene.
+_TOLD = {op: weight for op, weight in OPS.items() if op not in ("add", "move")}
+_BOX = re.compile(r"(?<= at )\d+ \d+ \d+ \d+")
+
+
+@dataclass
+class Asked:
+    """One instruction about a picture and the right reply; `where` (P,) in 0 ... 1 is the share of every patch that the
+    edit changes, None where that is not known without rendering."""
+
+    instruction: str
+    reply: str
+    where: np.ndarray | None
+
+
+def ask(described: dict, cover: np.ndarray, rng: np.random.Generator, split: str = "train") -> Asked:
+    """An edit of the scene that was not carried out; `cover` (2, objects, P) is `coverage` of its picture."""
+    scene = Scene.from_json(described)
+    while True:
+        op = weighted(_TOLD, rng)
+        group = weighted({g: w for g, w in possible_groups(described).items() if g in groups_of(op)}, rng)
+        edit = propose(op, group, scene, described, split, rng)
+        told = edit and instruct(scene, edit, rng, group, split, described)
+        if told:
+            return Asked(told.words, reply(edit, described, described, told), _where(op, edit, described, cover))
+
+
+def _where(op: str, edit, described: dict, cover: np.ndarray) -> np.ndarray | None:
+    if op == "surface":
+        return None
+    if op == "light":
+        return np.ones(cover.shape[-1], np.float32)
+    rows = [k for k, thing in enumerate(described["objects"]) if thing["id"] in edit.targets]
+    return cover[int(edit.mirror) if hasattr(edit, "mirror") else 0, rows].astype(np.float32).sum(0).clip(0, 255) / 255
+
+
+def asked_of(
+    cache: Cache, scenes: list[int], pictures: PictureBatch, turned: torch.Tensor, count: int, rng: np.random.Generator
+) -> list[list[Asked]]:
+    """`count` edits of every scene: its real pairs first (not where the picture is `turned`), then made-up ones."""
+    rows = []
+    for i, (scene, described, cover) in enumerate(zip(scenes, pictures.described, pictures.cover.numpy(), strict=True)):
+        real = [] if turned[i] else [int(p) for p in rng.permutation(cache.pairs_of[scene])[:count]]
+        row = real_asked(cache, real, cover.shape[-1])
+        rows.append(row + [ask(described, cover, rng) for _ in range(count - len(row))])
+    return rows
+
+
+def real_asked(cache: Cache, pairs: list[int], patches: int) -> list[Asked]:
+    """Pairs of the cache as they are asked for; `where` from their true regions."""
+    if not pairs:
+        return []
+    side = int(patches**0.5)
+    where = interpolate(cache.regions(pairs), size=(side, side), mode="area").flatten(1).numpy()
+    return [Asked(cache.pairs[p]["instruction"], cache.pairs[p]["reply"], w) for p, w in zip(pairs, where, strict=True)]
+
+
+def smudged(text: str, rng: np.random.Generator) -> str:
+    """A reply with its boxes moved a little, or anywhere: so that who reads it later looks at the picture again."""
+
+    def move(match: re.Match) -> str:
+        box = np.array(match[0].split(), int)
+        shift = rng.normal(0, 1.5, 4) if rng.random() < 0.7 else np.tile(rng.integers(-GRID, GRID, 2), 2)
+        return " ".join(map(str, (box + shift).round().astype(int).clip(0, GRID - 1)))
+
+    return _BOX.sub(move, text)

@@ -1,0 +1,46 @@
+"""Scenes that are drawn for the vision tower alone: at the view's size, without edits, many times cheaper than pairs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from smartedit.data.cache import coverage
+from smartedit.world.describe import describe
+from smartedit.world.render import render
+from smartedit.world.sampling import sample_scene
+from smartedit.world.splits import SEEDS
+
+#: Scenes per shard.
+SHARD = 256
+#: The seeds start here in the training range, far behind those of pairs.
+FIRST = SEEDS["train"].start + len(SEEDS["train"]) // 2
+
+
+def draw_scenes(out: Path, count: int, view_size: int, patch: int) -> int:
+    """Add shards of training scenes to a cache folder until it has `count` of them; returns how many shards were added."""
+    out.mkdir(parents=True, exist_ok=True)
+    added = 0
+    for number in range(-(-count // SHARD)):
+        path = out / f"scenes-{number:05d}.npz"
+        if not path.exists():
+            _draw_shard(path, range(FIRST + number * SHARD, FIRST + (number + 1) * SHARD), view_size, patch)
+            added += 1
+    return added
+
+
+def _draw_shard(path: Path, seeds: range, view_size: int, patch: int) -> None:
+    views, covers, told = [], [], []
+    for scene in map(sample_scene, seeds):
+        rendered = render(scene, view_size)
+        views.append(rendered.picture.transpose(2, 0, 1))
+        covers.append(coverage(rendered.ids, view_size // patch))
+        told.append(describe(scene, rendered))
+    path.with_suffix(".json").write_text(json.dumps({"scenes": told, "pairs": []}))
+    temporary = path.with_suffix(".tmp")
+    with open(temporary, "wb") as file:
+        np.savez(file, view=np.stack(views), cover=np.stack(covers), scene=np.zeros(0, np.int32))
+    os.replace(temporary, path)
