@@ -82,6 +82,14 @@ def test_anchor_is_added(unet, inputs):
 
 
 @torch.no_grad()
+def test_twice_the_channels_are_something_new_and_how_much_of_it(unet, inputs):
+    anchor = torch.randn(2, 2, 8, 8)
+    new, gate = denoise(unet, *inputs).chunk(2, dim=1)
+    mixed = denoise(unet, *inputs, anchor=anchor)
+    torch.testing.assert_close(mixed, (1 - gate.sigmoid()) * anchor + gate.sigmoid() * new)
+
+
+@torch.no_grad()
 def test_missing_input_channels_are_positions(unet, inputs):
     sample, t, context = inputs
     full = torch.cat([sample[:, :5], position_channels(sample, 3)], dim=1)

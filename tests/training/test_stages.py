@@ -13,6 +13,7 @@ from smartedit.training import objectives
 from smartedit.training.command import train
 from smartedit.training.loop import draw
 from smartedit.training.stages import STAGES, history, load_so_far, prepare, run_stage, stage_named
+from smartedit.training.workshop import Workshop
 
 
 def test_every_stage_runs_and_hands_its_weights_on(mini_run):
@@ -29,9 +30,7 @@ def test_every_stage_runs_and_hands_its_weights_on(mini_run):
 
 
 def test_an_untrained_editor_leaves_everything_undone(mini_run):
-    parts = mini_run.shop.parts
-    torch.nn.init.zeros_(parts["unet"].conv_out.weight)
-    torch.nn.init.zeros_(parts["unet"].conv_out.bias)
+    mini_run.shop.parts["unet"].load_state_dict(Workshop.fresh("tiny").parts["unet"].state_dict())
     with torch.no_grad():
         losses = objectives.base(mini_run.shop, draw(0, 0), 4)
     assert abs(losses["undone"].item() - 1) < 0.05
@@ -58,7 +57,6 @@ def test_stages_train_what_the_method_says():
 
 def test_a_run_may_begin_from_a_model_and_freeze_parts(mini_run, weights_folder, tmp_path):
     from smartedit import bundles
-    from smartedit.training.workshop import Workshop
 
     with pytest.raises(TrainingError, match="other words"):
         prepare(Workshop.fresh("tiny"), mini_run.data, tmp_path / "a", say=lambda _: None, start=weights_folder / "tiny")

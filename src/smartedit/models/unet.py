@@ -61,8 +61,9 @@ def denoise(
 ) -> Tensor:
     """One call: sample (B, noisy + source channels, h, w), times (B,) or one number, context (B, n, C) -> prediction.
 
-    With `anchor` (B, c, h, w), the source latents, the prediction is `anchor + output`: the network only says what
-    changes, so it need not learn to copy. That is how models whose scheduler predicts the clean sample are trained.
+    With `anchor` (B, c, h, w), the source latents, the network only says what changes, so it need not learn to copy. That is
+    how models whose scheduler predicts the clean sample are trained. A UNet with c output channels is added to the anchor;
+    one with 2 c says what to put in its place and, channel by channel, how much of it: `anchor + gate * (new - anchor)`.
 
     A UNet with more input channels than `sample` has gets the rest as `position_channels`: words such as "on the left"
     and boxes in a reply then have something to point at from the first layer on.
@@ -72,4 +73,9 @@ def denoise(
         sample = torch.cat([sample, position_channels(sample, spare)], dim=1)
     with with_feature(unet, feature):
         output = unet(sample, t, encoder_hidden_states=context).sample
-    return output if anchor is None else anchor + output
+    if anchor is None:
+        return output
+    if output.shape[1] == anchor.shape[1]:
+        return anchor + output
+    new, gate = output.chunk(2, dim=1)
+    return anchor + gate.sigmoid() * (new - anchor)

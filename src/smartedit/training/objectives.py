@@ -21,6 +21,7 @@ from smartedit.data.vision_language import knowledge_conversations, picture_turn
 from smartedit.models.mllm import EDIT_TOKENS, MLLMOutput
 from smartedit.models.presets import get_preset
 from smartedit.models.smartedit import Condition, Understanding
+from smartedit.training.examine import pointing
 from smartedit.training.loop import Draw
 from smartedit.training.losses import (
     contrast,
@@ -196,10 +197,8 @@ def point(shop: Workshop, draw: Draw, batch: int) -> Losses:
     side = math.isqrt(understanding.image_features.shape[1])
     wanted = torch.from_numpy(np.stack([one.where for one in asked if one.where is not None])).view(-1, 1, side, side)
     _, feature = shop.parts["bim"](context, understanding.image_features, (side, side))
-    found = (feature[known] * shop.code).sum(1).flatten(1) / shop.code.square().sum()
-    best = wanted.flatten(1).gather(1, found.argmax(1, keepdim=True))
-    hit = (best >= 0.5 * wanted.flatten(1).amax(1, keepdim=True)).float().mean()
-    return {**losses, "pointer": misplaced(feature[known], wanted, shop.code).mean(), "~hit": hit}
+    missed = misplaced(feature[known], wanted, shop.code).mean()
+    return {**losses, "pointer": missed, "~pointed right": torch.tensor(pointing(shop.pointed(feature[known]), wanted))}
 
 
 def _aligned(shop: Workshop, draw: Draw, batch: int) -> tuple[Losses, Understanding, Tensor, list[Asked]]:

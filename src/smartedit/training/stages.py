@@ -20,6 +20,7 @@ from smartedit.data.scenes import draw_scenes
 from smartedit.errors import TrainingError
 from smartedit.models.presets import get_preset
 from smartedit.training import objectives
+from smartedit.training.examine import examine
 from smartedit.training.loop import Draw, Plan, Report, Run
 from smartedit.training.workshop import Workshop, save_weights
 
@@ -187,3 +188,5 @@ def run_stage(
 
     yield from run.train(objective, minutes * 60)
     save_weights(run.averaged(), out / stage.name / "weights")
+    shop.load_weights(out / stage.name / "weights")
+    examine(shop, stage.name, out / stage.name)

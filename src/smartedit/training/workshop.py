@@ -84,6 +84,10 @@ class Workshop:
         bim = self.parts["bim"] if with_bim else None
         return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], anchored=True)
 
+    def pointed(self, feature: Tensor) -> Tensor:
+        """How much a feature (B, C, h, w) points at every cell, (B, 1, h, w), about 0 ... 1."""
+        return (feature * self.code).sum(1, keepdim=True) / self.code.square().sum()
+
     def text_context(self, texts: list[str]) -> Tensor:
         """CLIP text states of every text, padded to the context length: (B, 40, width)."""
         return self._text_states(self._text_ids(texts), CONTEXT_LENGTH)
@@ -132,13 +136,15 @@ class Workshop:
 
 
 @torch.no_grad()
-def _start_quiet(unet: nn.Module, noisy: float = 0.2, source: float = 4.0) -> None:
-    """First change nothing (zero output), and see the source through the noise: latents are five times fainter than it."""
-    channels = unet.config.out_channels
+def _start_quiet(unet: nn.Module, noisy: float = 0.2, source: float = 4.0, closed: float = -3.0) -> None:
+    """First change next to nothing (gates almost closed), and see the source through the noise: latents are five times
+    fainter than it."""
+    channels = unet.config.out_channels // 2
     unet.conv_in.weight[:, :channels] *= noisy
     unet.conv_in.weight[:, channels : 2 * channels] *= source
     nn.init.zeros_(unet.conv_out.weight)
     nn.init.zeros_(unet.conv_out.bias)
+    nn.init.constant_(unet.conv_out.bias[channels:], closed)
 
 
 def save_weights(weights: dict[str, dict[str, Tensor]], folder: Path) -> None:
