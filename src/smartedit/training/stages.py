@@ -48,7 +48,7 @@ STAGES = (
     Stage(
         "language",
         objectives.language,
-        {"vision_tower": 5e-4, "projector": 5e-4, "language_model": 1e-3, "contrast": 5e-4},
+        {"projector": 5e-4, "language_model": 1e-3, "contrast": 5e-4},
         samples=2_000_000,
         batch=64,
     ),
