@@ -23,7 +23,7 @@ from smartedit.world.replies import parse_reply
 #: Validation pairs that are examined, and how many of them are shown.
 PAIRS, SHOWN = 48, 8
 #: Stages whose language model has learned to reply, whose BIM points, whose UNet paints.
-READS = ("language", "align", "joint", "point", "edit")
+READS = ("language", "align", "joint", "edit")
 POINTS = ("point", "edit")
 PAINTS = ("base", "joint", "edit")
 
@@ -42,6 +42,9 @@ def examine(shop: Workshop, stage: str, folder: Path, count: int = PAIRS) -> dic
         scores |= reading(replies, pairs.reply)
         _write_replies(folder / "replies.txt", pairs, replies)
         condition = shop.model(stage in POINTS).condition(understanding, tuple(pairs.source.shape[-2:]))
+    if stage == "point":
+        features = shop.mllm.encode_view(normalise_view(pairs.view))
+        condition = Condition(*shop.parts["bim"](shop.text_context(pairs.reply), features, tuple(pairs.source.shape[-2:])))
     if stage in POINTS:
         scores["pointed right"] = pointing(shop.pointed(condition.feature), pairs.region)
     if stage in PAINTS:

@@ -50,6 +50,8 @@ POINTED = 0.8
 QUESTIONS, EDITS, READ, TOGETHER = 2, 6, 6, 2
 #: Share of pictures that are shown with left and right exchanged where only the language side learns.
 TURNED = 0.5
+#: Pixels by which views are moved in `clip`.
+JITTER = 5
 #: Share of replies that edit tokens are read after with their boxes smudged, because the model's own are not perfect either.
 SMUDGED = 0.5
 
@@ -74,11 +76,22 @@ def clip(shop: Workshop, draw: Draw, batch: int) -> Losses:
     cache, rng = shop.train, draw.numpy
     pictures = cache.pictures(rng.integers(len(cache.scenes), size=batch))
     pictures = pictures.flipped(torch.from_numpy(rng.random(batch) < TURNED))
-    hidden = shop.parts["vision_tower"](normalise_view(pictures.view), output_hidden_states=True).hidden_states[-1]
+    view = _jittered(pictures.view, draw.torch)
+    hidden = shop.parts["vision_tower"](normalise_view(view), output_hidden_states=True).hidden_states[-1]
     losses = named(shop, hidden[:, 1:], pictures)
     if shop.parts["text_encoder"].training:
         losses |= _contrasts(shop, hidden, pictures, rng)
     return losses
+
+
+def _jittered(view: Tensor, generator: torch.Generator) -> Tensor:
+    """Views (B, 3, V, V) moved by a few pixels and made a little lighter or darker: too little to change what fills a patch."""
+    shifts = torch.randint(-JITTER, JITTER + 1, (len(view), 2), generator=generator).tolist()
+    padded = F.pad(view.float(), (JITTER,) * 4, mode="replicate")
+    side = view.shape[-1]
+    moved = [one[:, JITTER + y : JITTER + y + side, JITTER + x : JITTER + x + side] for one, (y, x) in zip(padded, shifts, strict=True)]
+    gain = 1 + 0.3 * (torch.rand(len(view), 1, 1, 1, generator=generator) - 0.5)
+    return (torch.stack(moved) * gain).clamp(0, 255)
 
 
 def named(shop: Workshop, hidden: Tensor, pictures: PictureBatch) -> Losses:
@@ -185,34 +198,35 @@ def _coarse(region: Tensor) -> Tensor:
     return F.interpolate(F.interpolate(region, size=(side, side), mode="area"), size=region.shape[-2:], mode="bilinear")
 
 
+def point(shop: Workshop, draw: Draw, batch: int) -> Losses:
+    """BIM learns to point at what will change, told by the text encoder's states of the right reply: neither language model
+    nor painter is needed for that. Boxes are smudged, so that it looks for kinds and colours itself."""
+    rng = draw.numpy
+    pictures, edits = _some_edits(shop, rng, batch)
+    asked = [(row, one) for row, some in enumerate(edits) for one in some if one.where is not None]
+    features = shop.mllm.encode_view(normalise_view(pictures.view))[[row for row, _ in asked]]
+    side = math.isqrt(features.shape[1])
+    wanted = torch.from_numpy(np.stack([one.where for _, one in asked])).view(-1, 1, side, side)
+    context = shop.text_context([smudged(one.reply, rng) for _, one in asked])
+    _, feature = shop.parts["bim"](context, features, (side, side))
+    missed = misplaced(feature, wanted, shop.code).mean()
+    return {"pointer": missed, "~pointed right": torch.tensor(pointing(shop.pointed(feature), wanted))}
+
+
 def align(shop: Workshop, draw: Draw, batch: int) -> Losses:
     """Stage 1: the QFormer's output for the edit tokens meets the text encoder's states of the grounded reply."""
-    return _aligned(shop, draw, batch)[0]
-
-
-def point(shop: Workshop, draw: Draw, batch: int) -> Losses:
-    """Between the stages: BIM learns to point at what will change, still without the painter."""
-    losses, understanding, context, asked = _aligned(shop, draw, batch)
-    known = torch.tensor([one.where is not None for one in asked])
-    side = math.isqrt(understanding.image_features.shape[1])
-    wanted = torch.from_numpy(np.stack([one.where for one in asked if one.where is not None])).view(-1, 1, side, side)
-    _, feature = shop.parts["bim"](context, understanding.image_features, (side, side))
-    missed = misplaced(feature[known], wanted, shop.code).mean()
-    return {**losses, "pointer": missed, "~pointed right": torch.tensor(pointing(shop.pointed(feature[known]), wanted))}
-
-
-def _aligned(shop: Workshop, draw: Draw, batch: int) -> tuple[Losses, Understanding, Tensor, list[Asked]]:
-    """Edits about random pictures: losses of replies and of the context, what was understood, the context, the edits."""
-    rng = draw.numpy
-    scenes, pictures, turned = _some_pictures(shop, rng, batch // READ)
-    edits = asked_of(shop.train, scenes, pictures, turned, READ, rng)
-    understanding, lm = understand(shop, edits, pictures.view, rng)
+    pictures, edits = _some_edits(shop, draw.numpy, batch)
+    understanding, lm = understand(shop, edits, pictures.view, draw.numpy)
     context = shop.parts["qformer"](understanding.edit_states)
-    asked = [one for row in edits for one in row]
     with torch.no_grad():
-        wanted = shop.text_context([one.reply for one in asked])
-    losses = {"lm": lm, "mse": F.mse_loss(context, wanted), "~left": _left(context, wanted), "~spread": context.std(0).mean()}
-    return losses, understanding, context, asked
+        wanted = shop.text_context([one.reply for row in edits for one in row])
+    return {"lm": lm, "mse": F.mse_loss(context, wanted), "~left": _left(context, wanted), "~spread": context.std(0).mean()}
+
+
+def _some_edits(shop: Workshop, rng: np.random.Generator, batch: int) -> tuple[PictureBatch, list[list[Asked]]]:
+    """Random pictures with `READ` edits each."""
+    scenes, pictures, turned = _some_pictures(shop, rng, batch // READ)
+    return pictures, asked_of(shop.train, scenes, pictures, turned, READ, rng)
 
 
 @torch.no_grad()
