@@ -26,8 +26,7 @@ def undone(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
 def undecided(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
     """`undone` with the norms of cells instead of their squares, (B,): it asks for a decision.
 
-    Half an edit in two places is worth nothing, and a cell that should not change must not change at all. Nothing to begin
-    with: it holds a network that cannot paint yet to painting nothing.
+    Half an edit in two places is worth nothing, and a cell that should not change must not change at all.
     """
     left = (predicted - target).square().sum(1).add(ROUND).sqrt().sub(ROUND**0.5).flatten(1).sum(1)
     change = (anchor - target).square().sum(1).sqrt().flatten(1).sum(1)

@@ -30,6 +30,7 @@ from smartedit.training.losses import (
     misplaced,
     reconstruction,
     region_contrast,
+    undecided,
     undone,
 )
 from smartedit.training.workshop import Workshop, normalise_view
@@ -50,6 +51,8 @@ POINTED = 0.8
 QUESTIONS, EDITS, READ, TOGETHER = 2, 6, 6, 2
 #: Share of pictures that are shown with left and right exchanged where only the language side learns.
 TURNED = 0.5
+#: Weight of `undecided` beside `undone`.
+DECISION = 0.5
 #: Pixels by which views are moved in `clip`.
 JITTER = 5
 #: Share of replies that edit tokens are read after with their boxes smudged, because the model's own are not perfect either.
@@ -290,6 +293,7 @@ def paint(
     noisy = shop.scheduler.add_noise(pairs.target, torch.randn(pairs.target.shape, generator=draw.torch), t)
     predicted = shop.model(with_bim=False).denoise(noisy, source, t, Condition(context, condition.feature))
     left = undone(predicted, pairs.target, source)
+    decision = DECISION * undecided(predicted, pairs.target, source).mean()
     steady = ~no_text & ~no_picture
     shares = {"~undone whole": left.detach()[steady].mean()}
     if pointed is not None:
@@ -297,4 +301,4 @@ def paint(
             "~by words": left.detach()[steady & ~pointed].mean(),
             "~pointed": left.detach()[steady & pointed].mean(),
         }
-    return {"undone": left.mean(), **shares}
+    return {"undone": left.mean(), "undecided": decision, **shares}
