@@ -1,9 +1,10 @@
-"""Copy measured numbers to where people read them: README.md and the model card, between their marks.
+"""Copy measured numbers to where people read them: README.md, the model card and docs/bench.md, between their marks.
 
     python recipes/publish_results.py docs/results/world-test
 
-reads FOLDER/results.json, which `smartedit bench world --out FOLDER` wrote, and the bundle's `training.json`, which
-`smartedit train` wrote. Nothing is typed by hand, and `tests/test_readme.py` checks that the pages still equal the files.
+reads FOLDER/results.json, which `smartedit bench run world --out FOLDER` wrote, `docs/results/trust.json`, which
+`smartedit bench trust` wrote, and the bundle's `training.json`, which `smartedit train` wrote. Nothing is typed by hand,
+and `tests/test_results.py` checks that the pages still equal the files.
 """
 
 import json
@@ -11,10 +12,12 @@ import re
 import sys
 from pathlib import Path
 
+from smartedit.bench import trust
 from smartedit.bench.tables import headline
 
 ROOT = Path(__file__).parents[1]
 CARD = ROOT / "src/smartedit/weights/tiny/README.md"
+BENCH, TRUST = ROOT / "docs/bench.md", ROOT / "docs/results/trust.json"
 
 
 def training_table(history: list[dict]) -> str:
@@ -38,8 +41,15 @@ def fill(page: Path, mark: str, table: str) -> None:
     )
 
 
+def trust_tables(result: dict) -> dict[str, str]:
+    """Mark in docs/bench.md -> table of what `smartedit bench trust` found."""
+    return {"trust": trust.overview(result), "trust-groups": trust.by_group(result), "trust-editors": trust.editors_table(result)}
+
+
 def publish(folder: Path) -> None:
-    """Fill the result tables of README and model card, and the card's table of training."""
+    """Fill the result tables of README and model card, the card's table of training, and the tables of trust."""
+    for mark, table in trust_tables(json.loads(TRUST.read_text())).items():
+        fill(BENCH, mark, table)
     for page in (ROOT / "README.md", CARD):
         fill(page, "results", headline(json.loads((folder / "results.json").read_text())))
     fill(CARD, "training", training_table(json.loads((CARD.parent / "training.json").read_text())))

@@ -89,18 +89,25 @@ def test_world_commands(at_home):
     assert (at_home / "sheet.png").exists()
 
 
-def test_bench_with_an_oracle(at_home, capsys):
-    assert run("bench", "world", "--model", "identity", "--cases", 2, "--out", "results") == 0
-    assert (at_home / "results" / "identity" / "results.jsonl").read_text().count("\n") == 2
-    assert "report.md" in capsys.readouterr().out
-
-
 def test_bench_with_a_model_resumes(at_home, capsys):
-    for cases in (1, 1):
-        assert run("bench", "world", "--model", "tiny", "--steps", 1, "--cases", cases, "--out", "results") == 0
-    settings = json.loads((at_home / "results" / "tiny" / "run.json").read_text())["settings"]
+    editors = ("--editor", "identity", "--editor", "mine=tiny")
+    for _ in range(2):
+        assert run("bench", "run", "world", *editors, "--steps", 1, "--cases", 1, "--out", "results") == 0
+    settings = json.loads((at_home / "results" / "mine" / "run.json").read_text())["settings"]
     assert settings["num_inference_steps"] == 1 and len(settings["weights"]) == 16
-    assert capsys.readouterr().err.count("1/1") == 1, "the second call found it done"
+    told = capsys.readouterr()
+    assert told.err.count("mine 1/1") == told.err.count("identity 1/1") == 1, "the second call found it done"
+    assert "report.html" in told.out and {path.name for path in (at_home / "results").glob("report.*")} == {"report.md", "report.html"}
+    assert run("bench", "report", "results") == 0
+
+
+def test_bench_tells_of_data_and_of_the_field(at_home, capsys):
+    assert run("bench", "fetch", "reason-edit") == 0 and "Google Drive" in capsys.readouterr().out
+    assert run("bench", "field") == 0 and "| SmartEdit-13B | reasoning | Ins-align | 0.817 | second hand |" in capsys.readouterr().out
+    noise_picture(20, 20).save("a.png")
+    (at_home / "cases.csv").write_text("picture,instruction\na.png,remove it\nb.png,keep it\n")
+    assert run("bench", "fetch", "folder", "--root", ".") == 0
+    assert "1 cases can be asked, 1 cannot" in capsys.readouterr().out
 
 
 def test_train_forwards(at_home, monkeypatch, tmp_path):

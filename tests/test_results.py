@@ -39,6 +39,12 @@ def test_training_table():
     assert between(CARD, "training") == publisher().training_table(history)
 
 
+@pytest.mark.parametrize("mark", ["trust", "trust-groups", "trust-editors"])
+def test_trust_tables(mark):
+    found = publisher()
+    assert between(found.BENCH, mark) == found.trust_tables(json.loads(found.TRUST.read_text()))[mark]
+
+
 def test_results_name_their_weights_and_keep_the_judge_honest():
     editors = RESULTS["editors"]
     assert RESULTS["count"] >= 300 and not any(editor["missing"] for editor in editors.values())

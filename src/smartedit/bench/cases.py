@@ -1,65 +1,42 @@
-"""The cases of a suite: a picture, words, and every right answer. Listed at once, rendered when they are needed."""
+"""What a suite is made of: a picture, words, and whatever is known about the right answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from zlib import crc32
 
 import numpy as np
 from PIL import Image
 
-from smartedit.bench.judge import judge
-from smartedit.errors import SceneError
-from smartedit.world.edits import changed_region
-from smartedit.world.pairs import LEAST_CHANGED, Pair, make_case
-from smartedit.world.splits import SPLITS
-
-#: Share of each group in the world suite. The groups of `UNDERSTANDING` are also reported together.
-SHARES: dict[str, float] = {
-    "plain": 0.30,
-    "left-right": 0.10,
-    "relative-size": 0.10,
-    "mirror": 0.07,
-    "colour": 0.09,
-    "multiple": 0.09,
-    "reasoning": 0.20,
-    "add": 0.05,
-}
-#: Share of each operation among the plain cases; the other groups take what their scenes allow.
-PLAIN_SHARES: dict[str, float] = {
-    "remove": 0.22,
-    "recolour": 0.20,
-    "replace": 0.20,
-    "resize": 0.10,
-    "move": 0.10,
-    "surface": 0.10,
-    "light": 0.08,
-}
+#: Groups of Reason-Edit that are also reported together.
 UNDERSTANDING = ("left-right", "relative-size", "mirror", "colour", "multiple")
-
-#: Cases that one suite seed may have, places of the world looked at for each, and the number of suite seeds.
-MOST_CASES, _PLACES, SUITE_SEEDS = 10_000, 4, 16
 
 
 @dataclass(frozen=True)
 class Case:
     """One question to an editor.
 
-    `picture` and `truths` (at least one; every right answer that was rendered) are RGB of equal size; `mask` is the
-    changed region of the first truth, bool (H, W). `op` names the operation; `edit` and `scene` are its plain data and
-    that of the scene before it, empty for suites that are not rendered.
+    `picture` and `truths` (every right answer that is known, none for most real photographs) are RGB of equal size;
+    `mask` is where the edit belongs, bool (H, W), or None where nobody drew one; `soft_mask` is the same as it came,
+    uint8 (H, W), where its gray values matter. `clip_words` say what should be seen there afterwards. `earlier` are the
+    instructions, each with the id its seed comes from, that a multi-turn editor carries out first. `op` names the
+    operation; `edit` and `scene` are plain data of the rendered world, empty elsewhere.
     """
 
     id: str
     group: str
     picture: Image.Image
     instruction: str
-    mask: np.ndarray
-    truths: tuple[Image.Image, ...]
-    op: str
+    mask: np.ndarray | None
+    truths: tuple[Image.Image, ...] = ()
+    op: str = ""
     edit: Mapping = field(default_factory=dict)
     scene: Mapping = field(default_factory=dict)
+    clip_words: str = ""
+    earlier: tuple[tuple[str, str], ...] = ()
+    soft_mask: np.ndarray | None = None
 
     def render(self) -> Case:
         """Itself, so that rendered and planned cases can be mixed in one list."""
@@ -71,85 +48,42 @@ class Case:
         value = crc32(self.instruction.encode())
         for picture in (self.picture, *self.truths):
             value = crc32(picture.tobytes(), value)
+        if not self.truths and self.mask is not None:
+            value = crc32(self.mask.tobytes(), value)
         return f"{value:08x}"
 
 
-@dataclass(frozen=True)
-class WorldCase:
-    """A case of the rendered world that is not rendered yet; the same fields always render the same case.
+class Planned(Protocol):
+    """What a suite is a list of: something with an id and a group that renders (or reads) its case on demand."""
 
-    `op` is the operation asked for, None for any that the group allows; pictures are `size` x `size`.
-    """
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def group(self) -> str: ...
+
+    def render(self) -> Case: ...
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A case that the suite should have and cannot ask, with the reason in words; `id` may name a whole group."""
 
     id: str
     group: str
-    op: str | None
-    split: str
-    number: int
-    size: int = 256
-
-    def render(self) -> Case:
-        """The rendered case. Raises SceneError when the world has none at the places kept for it."""
-        places = range(self.number * _PLACES, (self.number + 1) * _PLACES)
-        found = (make_case(self.split, place, self.group, self.op, self.size) for place in places)
-        pair = next((pair for pair in found if pair is not None and _fair(pair, pair.after)), None)
-        if pair is None:
-            raise SceneError(f"the world has no scene for {self.id} ({self.op or 'any operation'}); use another --seed")
-        return Case(
-            id=self.id,
-            group=self.group,
-            picture=Image.fromarray(pair.before),
-            instruction=pair.instruction,
-            mask=pair.mask,
-            truths=tuple(Image.fromarray(answer) for answer in pair.truths if _fair(pair, answer)),
-            op=pair.op,
-            edit=pair.edit,
-            scene=pair.scene,
-        )
+    reason: str
 
 
-def _fair(pair: Pair, answer: np.ndarray) -> bool:
-    """Whether the rule can judge this answer: it shows, and would itself be found right.
+@dataclass(frozen=True)
+class Suite:
+    """A list of cases under a name.
 
-    A table that becomes another one of nearly the same colour changes faintly almost everywhere, and little anywhere.
+    `exact`: truths are rendered, so the exact rule of `judge.py` decides; elsewhere a truth is only one good answer.
+    `version` changes when the same name would mean other cases. `left_out` is reported beside every number.
     """
-    shows = changed_region(pair.before, answer).mean() * 256**2 >= LEAST_CHANGED
-    return shows and judge(pair.before, answer, [answer]).success
 
-
-def world_cases(split: str, count: int, seed: int = 0, size: int = 256) -> list[WorldCase]:
-    """`count` cases of the world in the proportions of `SHARES`, the same list for the same arguments.
-
-    A shorter list is the beginning of a longer one; another `seed` gives other scenes. Raises ValueError for an unknown
-    split, a count outside 1 ... 10,000 or a seed outside 0 ... 15.
-    """
-    if split not in SPLITS:
-        raise ValueError(f"no split {split!r}; there are {', '.join(SPLITS)}")
-    if not 1 <= count <= MOST_CASES:
-        raise ValueError(f"a suite has 1 to {MOST_CASES} cases, not {count}")
-    if not 0 <= seed < SUITE_SEEDS:
-        raise ValueError(f"a suite seed is one of 0 to {SUITE_SEEDS - 1}, not {seed}")
-    groups = _in_turn(SHARES, count)
-    plain = iter(_in_turn(PLAIN_SHARES, groups.count("plain")))
-    return [
-        WorldCase(
-            id=f"{split}-{seed}-{index:04d}-{group}",
-            group=group,
-            op=next(plain) if group == "plain" else None,
-            split=split,
-            number=seed * MOST_CASES + index,
-            size=size,
-        )
-        for index, group in enumerate(groups)
-    ]
-
-
-def _in_turn(shares: Mapping[str, float], count: int) -> list[str]:
-    """`count` names: always the one that lags furthest behind its share, so that every beginning is balanced."""
-    taken = dict.fromkeys(shares, 0)
-    order = []
-    for position in range(1, count + 1):
-        name = max(shares, key=lambda name: shares[name] * position - taken[name])
-        taken[name] += 1
-        order.append(name)
-    return order
+    name: str
+    cases: Sequence[Planned]
+    exact: bool = True
+    version: int = 1
+    left_out: tuple[LeftOut, ...] = ()

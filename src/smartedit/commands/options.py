@@ -7,8 +7,9 @@ from pathlib import Path
 
 import smartedit
 
-#: The pipelines that a model folder may hold.
+#: The pipelines that a model folder may hold, and the settings that their call takes.
 KINDS = ("SmartEditPipeline", "BasePipeline")
+CALL = ("num_inference_steps", "guidance_scale", "image_guidance_scale")
 
 
 def command(commands, name: str, run, help: str):
@@ -22,6 +23,11 @@ def command(commands, name: str, run, help: str):
 def add_model(command) -> None:
     """The options that say which model edits, and how."""
     command.add_argument("--model", default="tiny", metavar="NAME|FOLDER", help="default: tiny")
+    add_call(command)
+
+
+def add_call(command) -> None:
+    """The options that say how a model edits."""
     command.add_argument("--steps", type=int, metavar="N", help="denoising steps (default: the model's)")
     command.add_argument("--guidance-scale", type=float, metavar="X", help="how far the words pull; 1 is off")
     command.add_argument("--image-guidance-scale", type=float, metavar="X", help="how far the picture pulls; 1 is off")

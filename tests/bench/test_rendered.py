@@ -1,7 +1,8 @@
-"""The world suite: the same list every time, balanced at every length, every kind of plain edit in it."""
+"""The rendered suites: the same list every time, balanced at every length; mini-reason-edit apart from all others."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +10,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartedit.bench.cases import _PLACES, MOST_CASES, PLAIN_SHARES, SHARES, SUITE_SEEDS, UNDERSTANDING, world_cases
+from smartedit.bench.cases import UNDERSTANDING
 from smartedit.bench.judge import judge
+from smartedit.bench.reason_edit import LAYOUT
+from smartedit.bench.rendered import (
+    _PLACES,
+    MINI_COUNTS,
+    MOST_CASES,
+    PLAIN_SHARES,
+    SHARES,
+    SUITE_SEEDS,
+    clip_words,
+    mini_cases,
+    world_cases,
+)
 from smartedit.errors import SceneError
 from smartedit.world.pairs import _CASE_SCENES, make_case
 from smartedit.world.proposals import GROUPS
-from smartedit.world.splits import SEEDS
+from smartedit.world.splits import SEEDS, combination_split
 
 
 @settings(max_examples=30)
@@ -59,8 +72,48 @@ def test_every_plain_operation_is_asked_for():
 
 
 def test_all_places_lie_within_the_split():
-    last = (SUITE_SEEDS * MOST_CASES * _PLACES) * len(GROUPS) * _CASE_SCENES
-    assert last <= min(len(SEEDS["validation"]), len(SEEDS["test"]))
+    last = max(case.number for seed in (0, SUITE_SEEDS - 1) for case in (*mini_cases(seed), *world_cases("test", MOST_CASES, seed)))
+    assert (last + 1) * _PLACES * len(GROUPS) * _CASE_SCENES <= min(len(SEEDS["validation"]), len(SEEDS["test"]))
+
+
+def test_mini_reason_edit_has_the_groups_and_number_of_the_published_set():
+    cases = mini_cases()
+    assert len(cases) == 219 == len({case.id for case in cases}) and cases == mini_cases()
+    assert tuple(dict.fromkeys(case.group for case in cases)) == tuple(LAYOUT) == tuple(MINI_COUNTS)
+    assert Counter(case.group for case in cases) == MINI_COUNTS and {case.split for case in cases} == {"test"}
+
+
+def test_mini_reason_edit_shares_no_scene_with_any_other_suite():
+    """Places of the world are numbers; those of every suite and seed are apart, and training owns other scene seeds."""
+    mini = [case.number for seed in range(SUITE_SEEDS) for case in mini_cases(seed)]
+    world = [world_cases("test", 1, seed)[0].number for seed in range(SUITE_SEEDS)]
+    assert len(mini) == len(set(mini)) and min(mini) >= max(world) + MOST_CASES
+    assert SEEDS["train"].stop <= SEEDS["validation"].start and SEEDS["validation"].stop <= SEEDS["test"].start
+
+
+def test_a_mini_case_is_of_the_test_split():
+    """Its scene has a seed of the test split, and nothing in it stands in a combination that training may show."""
+    case = replace(mini_cases()[60], size=64).render()
+    assert case.scene["seed"] in SEEDS["test"]
+    assert {combination_split(o["kind"], o["colour"], case.scene["table"]) for o in case.scene["objects"]} == {"test"}
+    assert case.clip_words and case.mask.any() and case.truths
+
+
+@pytest.mark.parametrize(("edit", "words"), [
+    ({"op": "remove", "target": "mug-1"}, "an oak wood table"),
+    ({"op": "remove", "target": "mug-1", "mirror": True}, "a mirror"),
+    ({"op": "replace", "target": "mug-1", "kind": "apple", "colour": "red"}, "a red apple"),
+    ({"op": "add", "kind": "apple", "colour": "green", "relation": "left"}, "a green apple"),
+    ({"op": "recolour", "target": ["mug-1", "cat-1"], "colour": "blue"}, "a blue mug and a blue cat"),
+    ({"op": "resize", "target": "mug-1", "factor": 1.5}, "a large mug"),
+    ({"op": "resize", "target": "mug-1", "factor": 0.65}, "a small mug"),
+    ({"op": "move", "target": "cat-1", "relation": "left"}, "a cat"),
+    ({"op": "surface", "part": "wall", "to": "brick"}, "brick wall"),
+    ({"op": "light", "to": "night lamp"}, "night lamp light"),
+])  # fmt: skip
+def test_clip_words_say_what_is_seen_afterwards(edit, words):
+    scene = {"table": "oak wood", "objects": [{"id": "mug-1", "kind": "mug"}, {"id": "cat-1", "kind": "cat"}]}
+    assert clip_words(edit, scene) == words
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +154,7 @@ def test_an_edit_that_the_rule_cannot_judge_is_no_case(monkeypatch):
         offered.append(pair if offered else veiled)
         return offered[-1]
 
-    monkeypatch.setattr("smartedit.bench.cases.make_case", make)
+    monkeypatch.setattr("smartedit.bench.rendered.make_case", make)
     case = planned.render()
     assert len(offered) == 2 and np.array_equal(np.asarray(case.truths[0]), offered[1].after)
 
