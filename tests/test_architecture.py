@@ -22,6 +22,7 @@ FLOORS = (
     {"images", "conversation", "world"},
     {"region", "asking", "likeness", "models", "data"},
     {"bundles", "guidance", "training", "bench", "official"},
+    {"denoising"},
     {"pipeline"},
     {"baseline"},
     {"assembly", "demo"},

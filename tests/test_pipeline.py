@@ -16,8 +16,7 @@ from PIL import Image
 from smartedit import bundles
 from smartedit.baseline import BasePipeline
 from smartedit.errors import InstructionError, ModelError, PictureError, SmartEditError
-from smartedit.guidance import branch_weights, guided
-from smartedit.models.smartedit import Condition
+from smartedit.guidance import branch_weights
 from smartedit.pipeline import SmartEditPipeline
 
 ASK = "remove the red apple"
@@ -98,6 +97,29 @@ def test_keep_outside_is_bit_for_bit_at_the_users_resolution(pipe, monkeypatch):
     assert 0 < inside.mean() < 0.1 and same(kept.region[0], free.region[0])
     assert np.array_equal(np.asarray(kept.images[0])[~inside], np.asarray(original)[~inside])
     assert not np.array_equal(np.asarray(free.images[0])[~inside], np.asarray(original)[~inside])
+
+
+@pytest.mark.parametrize(("keep", "mode"), [(True, "L"), (False, "1")])
+def test_a_mask_bounds_the_edit_bit_for_bit(pipe, scene, keep, mode):
+    mask = Image.new(mode, scene.size)
+    mask.paste(255, (20, 30, 90, 100))
+    result = pipe(ASK, scene, seed=0, keep_outside=keep, mask_image=mask)
+    allowed, got, before = np.asarray(mask) > 0, np.asarray(result.images[0]), np.asarray(scene)
+    assert np.array_equal(got[~allowed], before[~allowed]) and not np.asarray(result.region[0])[~allowed].any()
+    free = np.asarray(pipe(ASK, scene, seed=0, keep_outside=keep).images[0])
+    assert np.array_equal(got[allowed], free[allowed]) and not np.array_equal(got, before)
+
+
+def test_masks_are_one_a_picture_or_one_for_all(pipe, scene):
+    black, white = (Image.new("L", scene.size, value) for value in (0, 255))
+    free = pipe([ASK] * 2, scene, seed=0).images
+    pictures = pipe([ASK] * 2, scene, seed=0, mask_image=[black, None]).images
+    assert same(pictures[0], scene) and same(pictures[1], free[1])
+    assert all(map(same, pipe([ASK] * 2, scene, seed=0, mask_image=white).images, free))
+    with pytest.raises(SmartEditError, match="3 masks for 2"):
+        pipe([ASK] * 2, scene, mask_image=[black] * 3)
+    with pytest.raises(PictureError, match="a mask of the picture's size"):
+        pipe(ASK, scene, mask_image=Image.new("L", (2, 2)))
 
 
 def test_steps_apart_give_what_the_call_gives(pipe, scene):
@@ -296,25 +318,6 @@ def test_guidance_is_the_published_formula(text_scale, image_scale):
                                                    ((1, 1), ["text"]), ((2, 2), ["text", "null"]), ((1, 1.5), ["text", "image", "null"])])  # fmt: skip
 def test_needless_branches_are_not_computed(scales, branches):
     assert list(branch_weights(*scales)) == branches
-
-
-def test_branches_see_what_the_published_ones_see():
-    calls = []
-
-    def denoise(noisy, source, t, condition):
-        calls.append((noisy, source, condition))
-        return torch.arange(3.0).view(3, 1, 1, 1).expand(3, 1, 2, 2)
-
-    source, noisy = torch.full((1, 1, 2, 2), 5.0), torch.full((1, 1, 2, 2), 9.0)
-    condition = Condition(torch.ones(1, 4, 2), torch.full((1, 6, 2, 2), 7.0))
-    wordless = Condition(torch.zeros(1, 4, 2), condition.feature)
-    predict = guided(denoise, source, condition, wordless, branch_weights(7.5, 1.5))
-    answer = predict(noisy, torch.tensor(0))
-    seen_noisy, seen_source, seen = calls[0]
-    assert (seen_noisy == 9).all() and seen_source[:, 0, 0, 0].tolist() == [5, 5, 0], "text, image, null"
-    assert seen.context[:, 0, 0].tolist() == [1, 0, 0]
-    assert (seen.feature == 7).all() and len(seen.feature) == 3, "the feature is in every branch"
-    assert answer[0, 0, 0, 0] == pytest.approx(2 + 7.5 * (0 - 1) + 1.5 * (1 - 2))
 
 
 def test_the_rival_takes_the_same_call(rival, scene):

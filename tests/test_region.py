@@ -10,6 +10,7 @@ from made_pictures import noise_picture
 from PIL import Image
 
 from smartedit import images, region
+from smartedit.errors import PictureError
 
 
 def plate(value: int = 120, size: int = 96) -> np.ndarray:
@@ -88,6 +89,26 @@ def test_outside_the_region_every_pixel_is_the_users_own(size):
     if size == (96, 96):
         assert inside.sum() == 20 * 24
         assert np.array_equal(np.asarray(result)[40:60, 30:50], np.asarray(edited)[40:60, 30:50])
+
+
+def test_within_a_mask_edits_stay_and_black_is_the_original():
+    original, edited = noise_picture(40, 30), noise_picture(40, 30, seed=1)
+    mask = Image.new("L", (40, 30))
+    mask.paste(255, (5, 5, 20, 20))
+    mask.paste(128, (20, 5, 25, 20))
+    picture, changed = region.within(region.bound(mask, (40, 30)), original, edited, Image.new("L", (40, 30), 255))
+    got, before, after, allowed = (np.asarray(p) for p in (picture, original, edited, mask))
+    assert np.array_equal(got[allowed == 0], before[allowed == 0]) and np.array_equal(got[allowed == 255], after[allowed == 255])
+    blend = got[allowed == 128].astype(int) - (before[allowed == 128].astype(int) + after[allowed == 128]) // 2
+    assert np.abs(blend).max() <= 2
+    assert np.array_equal(np.asarray(changed) > 0, allowed > 0)
+
+
+@pytest.mark.parametrize(("mask", "says"), [
+    ("mask.png", "PIL image"), (Image.new("L", (4, 5)), "is 4x5 and the picture 5x4"), (Image.new("RGBA", (5, 4)), "transparent")])  # fmt: skip
+def test_masks_that_do_not_fit(mask, says):
+    with pytest.raises(PictureError, match=says):
+        region.bound(mask, (5, 4))
 
 
 def test_box_of_a_region():

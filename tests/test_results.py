@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ def between(page: Path, mark: str) -> str:
     return found[1]
 
 
-def publisher():
-    spec = importlib.util.spec_from_file_location("publish_results", ROOT / "recipes/publish_results.py")
+def program(path: str):
+    """A program outside the package, as a module."""
+    spec = importlib.util.spec_from_file_location(f"program_{Path(path).stem}", ROOT / path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
@@ -36,7 +39,14 @@ def test_result_tables(page):
 
 def test_training_table():
     history = json.loads((CARD.parent / "training.json").read_text())
-    assert between(CARD, "training") == publisher().training_table(history)
+    assert between(CARD, "training") == program("recipes/publish_results.py").training_table(history)
+
+
+@pytest.mark.parametrize("name", ["throughput", "soak"])
+def test_server_tables(name):
+    bench = program("benchmarks/serve.py")
+    results = json.loads(bench.RESULTS.read_text()) if bench.RESULTS.exists() else {}
+    assert between(ROOT / "docs/performance.md", f"serve-{name}") == bench.TABLES[name](results.get(name, {}))
 
 
 @pytest.mark.parametrize("mark", ["trust", "trust-groups", "trust-editors"])

@@ -50,6 +50,11 @@ def paired(prompts: str | Sequence[str], pictures: Any) -> tuple[list[str], list
     return prompts * (count // len(prompts)), pictures * (count // len(pictures))
 
 
+def masks(mask: Any, count: int) -> list:
+    """A mask, or None, for each of `count` pictures; a single one goes with all."""
+    return _as_many(list(mask), count, "masks") if isinstance(mask, (list, tuple)) else [mask] * count
+
+
 def steps(value: int) -> int:
     """A number of steps, checked."""
     if not isinstance(value, int) or not 1 <= value <= MOST_STEPS:

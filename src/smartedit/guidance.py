@@ -9,15 +9,32 @@ weight 0 is never computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from smartedit.models.smartedit import Condition
 
-#: (noisy, source, t, condition) -> prediction, all (B, c, h, w).
-Denoise = Callable[[Tensor, Tensor, Tensor, Condition], Tensor]
+
+@dataclass(frozen=True)
+class Branches:
+    """What the UNet is given for every branch that counts of B pictures, branch after branch: K * B rows.
+
+    `weights` has K entries; `source` (K * B, c, h, w).
+    """
+
+    weights: dict[str, float]
+    source: Tensor
+    condition: Condition
+
+    def spread(self, noisy: Tensor) -> Tensor:
+        """Noisy latents (B, c, h, w), once for every branch: (K * B, c, h, w)."""
+        return noisy.repeat(len(self.weights), 1, 1, 1)
+
+    def combined(self, answers: Tensor) -> Tensor:
+        """The guided prediction (B, c, h, w) of the branches' answers (K * B, c, h, w)."""
+        return sum(weight * answer for weight, answer in zip(self.weights.values(), answers.chunk(len(self.weights)), strict=True))
 
 
 def branch_weights(text_scale: float, image_scale: float) -> dict[str, float]:
@@ -26,20 +43,9 @@ def branch_weights(text_scale: float, image_scale: float) -> dict[str, float]:
     return {branch: weight for branch, weight in weights.items() if weight != 0}
 
 
-def guided(
-    denoise: Denoise, source: Tensor, condition: Condition, wordless: Condition, weights: dict[str, float]
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function (noisy, t) -> guided prediction, that asks all branches of `weights` in one batch.
-
-    `source` (B, c, h, w); `wordless` is `condition` with the context of the empty instruction.
-    """
+def branches(source: Tensor, condition: Condition, wordless: Condition, weights: dict[str, float]) -> Branches:
+    """The branches of `weights` for pictures `source` (B, c, h, w); `wordless` is `condition` with the context of the empty instruction."""
     sources = torch.cat([torch.zeros_like(source) if branch == "null" else source for branch in weights])
     contexts = torch.cat([(condition if branch == "text" else wordless).context for branch in weights])
     feature = None if condition.feature is None else condition.feature.repeat(len(weights), 1, 1, 1)
-    everything = Condition(contexts, feature)
-
-    def predict(noisy: Tensor, t: Tensor) -> Tensor:
-        answers = denoise(noisy.repeat(len(weights), 1, 1, 1), sources, t, everything).chunk(len(weights))
-        return sum(weight * answer for weight, answer in zip(weights.values(), answers, strict=True))
-
-    return predict
+    return Branches(weights, sources, Condition(contexts, feature))

@@ -6,8 +6,10 @@ working size and replicates the edges of the shorter one, so nothing is squashed
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,21 +56,17 @@ def open(path: str | os.PathLike) -> Image.Image:
     """
     path = Path(path)
     _check_file(path)
-    try:
-        with warnings.catch_warnings():
-            Image.init()  # formats may only be named once their plugins are loaded
-            warnings.simplefilter("ignore")  # Pillow's own size warning: the limit here is lower and is an error
-            with Image.open(path, formats=READABLE) as picture:
-                _check_size(picture, path.name)
-                return upright(picture)
-    except PictureError:
-        raise
-    except Image.UnidentifiedImageError as error:
-        raise PictureError(f"{path.name} is not a picture that can be read; give a PNG, JPEG, WebP, GIF, BMP or TIFF") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(_too_large(path.name)) from error
-    except Exception as error:  # decoders raise whatever comes to hand on damaged data
-        raise PictureError(f"{path.name} is damaged or incomplete ({first_line(error)}); save it again and retry") from error
+    return _read(path, path.name, upright)
+
+
+def decode(data: bytes, name: str = "the picture", most: int = MAX_PIXELS) -> Image.Image:
+    """`open` for the bytes of a file, called `name` in errors, of at most `most` pixels."""
+    return _read(_some(data, name), name, upright, most)
+
+
+def decode_alpha(data: bytes, name: str = "the mask", most: int = MAX_PIXELS) -> Image.Image:
+    """The alpha channel of the bytes of a picture file, upright, mode "L"; PictureError if it has none."""
+    return _read(_some(data, name), name, _alpha, most)
 
 
 def upright(picture: Image.Image) -> Image.Image:
@@ -161,6 +159,36 @@ def check_writable(path: str | os.PathLike) -> tuple[str, dict]:
     return WRITABLE[path.suffix.lower()]
 
 
+def _read(source: Path | io.BytesIO, name: str, convert: Callable[[Image.Image], Image.Image], most: int = MAX_PIXELS) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            Image.init()  # formats may only be named once their plugins are loaded
+            warnings.simplefilter("ignore")  # Pillow's own size warning: the limit here is lower and is an error
+            with Image.open(source, formats=READABLE) as picture:
+                _check_size(picture, name, most)
+                return convert(picture)
+    except PictureError:
+        raise
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(f"{name} is not a picture that can be read; give a PNG, JPEG, WebP, GIF, BMP or TIFF") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(_too_large(name, most)) from error
+    except Exception as error:  # decoders raise whatever comes to hand on damaged data
+        raise PictureError(f"{name} is damaged or incomplete ({first_line(error)}); save it again and retry") from error
+
+
+def _some(data: bytes, name: str) -> io.BytesIO:
+    if not data:
+        raise PictureError(f"{name} is empty; give another picture")
+    return io.BytesIO(data)
+
+
+def _alpha(picture: Image.Image) -> Image.Image:
+    if not picture.has_transparency_data:
+        raise PictureError("the mask has no transparency; give a PNG that is transparent where an edit may go")
+    return _turned(picture).convert("RGBA").getchannel("A")
+
+
 def _check_file(path: Path) -> None:
     try:
         if path.is_dir():
@@ -175,15 +203,15 @@ def _check_file(path: Path) -> None:
         raise PictureError(f"cannot read {printable(path)} ({first_line(error)}); check the path") from error
 
 
-def _check_size(picture: Image.Image, name: str) -> None:
-    if picture.width * picture.height > MAX_PIXELS:
-        raise PictureError(_too_large(f"{name} ({picture.width}x{picture.height})"))
+def _check_size(picture: Image.Image, name: str, most: int = MAX_PIXELS) -> None:
+    if picture.width * picture.height > most:
+        raise PictureError(_too_large(f"{name} ({picture.width}x{picture.height})", most))
     if not picture.width * picture.height:
         raise PictureError(f"{name} has no pixels; give another picture")
 
 
-def _too_large(name: str) -> str:
-    return f"{name} is too large, at most {MAX_PIXELS // 1_000_000} million pixels are opened; scale it down first"
+def _too_large(name: str, most: int) -> str:
+    return f"{name} is too large, at most {most / 1_000_000:.3g} million pixels are opened; scale it down first"
 
 
 def printable(text: object) -> str:

@@ -8,7 +8,7 @@ understands picture and instruction) and to `BasePipeline` in `baseline.py` (a t
 
 from __future__ import annotations
 
-import inspect
+import copy
 import os
 import time
 import warnings
@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, SchedulerMixin, UNet2DConditionModel
 from diffusers.utils import BaseOutput
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image
 from torch import Tensor
 from transformers import CLIPVisionModel, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from smartedit import asking, bundles, conversation, images, region
+from smartedit.denoising import Denoising, advance
 from smartedit.errors import InstructionError, ModelError, PictureError, SmartEditError
-from smartedit.guidance import branch_weights, guided
+from smartedit.guidance import branch_weights, branches
 from smartedit.likeness import looks_rendered
 from smartedit.models.autoencoder import PatchAutoencoder
 from smartedit.models.bim import BIM
@@ -78,6 +78,7 @@ class Request:
 
     prompts: list[str]
     pictures: list
+    masks: list[Image.Image | None]
     generators: list[torch.Generator]
     steps: int
     weights: dict[str, float]
@@ -136,6 +137,37 @@ class EditPipeline(DiffusionPipeline):
         return Encoded(fitted, source, np.asarray(self._pictures(source)[0]), self._features(fitted.square))
 
     @torch.no_grad()
+    def begin(
+        self,
+        prompts: list[str],
+        pictures: list[Encoded],
+        steps: list[int],
+        weights: list[dict[str, float]],
+        generators: list[torch.Generator],
+    ) -> tuple[list[Denoising], list[str]]:
+        """Edits ready for `denoising.advance`, each with steps, `branch_weights` and noise of its own, and the replies.
+
+        Pictures must have latents of one shape. The same words about the same picture are understood once.
+        """
+        asked = [(prompt, id(picture.source)) for prompt, picture in zip(prompts, pictures, strict=True)]
+        different = list(dict.fromkeys(asked))
+        chosen = [asked.index(each) for each in different]
+        condition, wordless, replies = self._conditions([prompts[i] for i in chosen], [pictures[i] for i in chosen])
+        rows = [different.index(each) for each in asked]
+        started = [
+            Denoising.start(
+                branches(pictures[i].source, condition.row(row), wordless.row(row), weights[i]),
+                copy.deepcopy(self.scheduler), steps[i], [generators[i]],
+            ) for i, row in enumerate(rows)
+        ]  # fmt: skip
+        return started, [replies[row] for row in rows]
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> list[Image.Image]:
+        """The edited squares of latents (B, c, h, w); `finished` makes whole pictures of them."""
+        return self._pictures(latents / self.vae.config.scaling_factor)
+
+    @torch.no_grad()
     def __call__(
         self,
         prompt: str | Sequence[str],
@@ -146,6 +178,7 @@ class EditPipeline(DiffusionPipeline):
         generator: torch.Generator | list[torch.Generator] | None = None,
         seed: int | Sequence[int] | None = None,
         keep_outside: bool = True,
+        mask_image: Image.Image | Sequence[Image.Image | None] | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
         callback_on_step_end: Callable[[DiffusionPipeline, int, Any, dict], dict] | None = None,
@@ -155,7 +188,9 @@ class EditPipeline(DiffusionPipeline):
 
         `image` is a PIL picture or what `encode` made of one. `seed` (counting up from picture to picture) or
         `generator` (one, or one a picture) fixes the result: each picture has its own noise, whatever the batch.
-        `keep_outside` leaves every pixel outside the changed region as it came, bit for bit. A guidance scale of 1
+        `keep_outside` leaves every pixel outside the changed region as it came, bit for bit.
+        `mask_image` (mode "L" or "1", the size of the picture; one, or one a picture) bounds the edit: where it is black
+        nothing changes, bit for bit and even without `keep_outside`. A guidance scale of 1
         switches that guidance off and saves its share of the work; None takes the model's default.
 
         Raises InstructionError, PictureError, or SmartEditError for settings that make no sense.
@@ -165,8 +200,9 @@ class EditPipeline(DiffusionPipeline):
         prompts, pictures = asking.paired(prompt, image)
         generators, seeds = asking.generators(len(prompts), generator, seed)
         request = Request(
-            prompts=[self._checked(text) for text in prompts],
+            prompts=[self.checked(text) for text in prompts],
             pictures=pictures,
+            masks=asking.masks(mask_image, len(prompts)),
             generators=generators,
             steps=asking.steps(self._default(num_inference_steps, "num_inference_steps")),
             weights=branch_weights(*(
@@ -184,36 +220,35 @@ class EditPipeline(DiffusionPipeline):
         timings: dict[str, float] = {}
         with _timed(timings, "encode"):
             pictures = self._encoded(request.pictures)
+            masks = [mask and region.bound(mask, picture.fitted.original.size)
+                     for mask, picture in zip(request.masks, pictures, strict=True)]  # fmt: skip
         with _timed(timings, "understand"):
             condition, wordless, replies = self._conditions(request.prompts, pictures)
         with _timed(timings, "denoise"):
             source = torch.cat([picture.source for picture in pictures])
             latents = self._denoised(source, condition, wordless, request)
-        notes = [self._notes(prompt, picture) for prompt, picture in zip(request.prompts, pictures, strict=True)]
+        notes = [self.notes(prompt, picture) for prompt, picture in zip(request.prompts, pictures, strict=True)]
         output = SmartEditOutput(latents, replies, [], [], notes, timings)
         if output_type != "latent":
             with _timed(timings, "decode"):
-                squares = self._pictures(latents / self.vae.config.scaling_factor)
-                finished = [_finished(*pair, keep_outside) for pair in zip(pictures, squares, strict=True)]
-            output.images, output.region = (list(column) for column in zip(*finished, strict=True))
+                squares = self.decode(latents)
+                done = [finished(*each, keep_outside) for each in zip(pictures, squares, masks, strict=True)]
+            output.images, output.region = (list(column) for column in zip(*done, strict=True))
         if output_type == "np":
             output.images = [np.asarray(picture, np.float32) / 255 for picture in output.images]
         return output
 
     def _denoised(self, source: Tensor, condition: Condition, wordless: Condition, request: Request) -> Tensor:
         """From noise to the edited latents (B, c, h, w)."""
-        scheduler, generators = self.scheduler, request.generators
-        predict = guided(self.model.denoise, source, condition, wordless, request.weights)
-        random = {"generator": generators} if "generator" in inspect.signature(scheduler.step).parameters else {}
-        scheduler.set_timesteps(request.steps, device=source.device)
-        latents = randn_tensor(source.shape, generators, source.device, source.dtype) * scheduler.init_noise_sigma
-        with self.progress_bar(total=len(scheduler.timesteps)) as bar:
-            for step, t in enumerate(scheduler.timesteps):
-                prediction = predict(scheduler.scale_model_input(latents, t), t)
-                latents = scheduler.step(prediction, t, latents, **random).prev_sample
-                latents = self._after_step(request, step, t, latents)
+        started = branches(source, condition, wordless, request.weights)
+        denoising = Denoising.start(started, self.scheduler, request.steps, request.generators)
+        with self.progress_bar(total=len(self.scheduler.timesteps)) as bar:
+            while not denoising.done:
+                step, t = denoising.step, denoising.t
+                advance(self.model.denoise, [denoising])
+                denoising.latents = self._after_step(request, step, t, denoising.latents)
                 bar.update()
-        return latents
+        return denoising.latents
 
     def _after_step(self, request: Request, step: int, t: Tensor, latents: Tensor) -> Tensor:
         """What the caller's `callback_on_step_end` makes of the latents."""
@@ -240,14 +275,16 @@ class EditPipeline(DiffusionPipeline):
         decoded = self.vae.decode(latents.to(self.vae.dtype)).sample.float().cpu().numpy()
         return [images.from_array(values) for values in decoded]
 
-    def _checked(self, prompt: str) -> str:
+    def checked(self, prompt: str) -> str:
+        """An instruction as it is read; InstructionError when it cannot be carried out."""
         words = asking.instruction(prompt)
         unknown, known = conversation.unknown_words(self.tokenizer, words)
         if not known:
             raise InstructionError(f"no known word in {images.printable(words)[:60]!r}; say it in English, such as: remove the red apple")
         return words
 
-    def _notes(self, prompt: str, picture: Encoded) -> list[str]:
+    def notes(self, prompt: str, picture: Encoded) -> list[str]:
+        """Remarks for the user: words that the model never saw, a picture of a kind that it was not trained on."""
         unknown, _ = conversation.unknown_words(self.tokenizer, prompt)
         words = [word for word in dict.fromkeys(unknown) if word.isalnum()]
         notes = [f"words it has never seen: {images.printable(', '.join(words))}"] if words else []
@@ -299,7 +336,7 @@ class SmartEditPipeline(EditPipeline):
     def understand(self, prompt: str | Sequence[str], image: Image.Image | Encoded | Sequence) -> Understanding:
         """What the language model makes of instructions and pictures (paired as in a call): reply and edit states."""
         prompts, pictures = asking.paired(prompt, image)
-        prompts, pictures = [self._checked(text) for text in prompts], self._encoded(pictures)
+        prompts, pictures = [self.checked(text) for text in prompts], self._encoded(pictures)
         rows = [torch.tensor(conversation.edit_prompt(self.tokenizer, text)) for text in prompts]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self._execution_device)
         mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True).to(ids)
@@ -328,12 +365,15 @@ class SmartEditPipeline(EditPipeline):
         return self.model.mllm.encode_view(view.to(self._execution_device, self.vision_tower.dtype))
 
 
-def _finished(picture: Encoded, square: Image.Image, keep_outside: bool) -> tuple[Image.Image, Image.Image]:
-    """The edited picture at its own size and its changed region."""
+def finished(
+    picture: Encoded, square: Image.Image, mask: Image.Image | None = None, keep_outside: bool = True
+) -> tuple[Image.Image, Image.Image]:
+    """The edited picture at its own size and its changed region, from the edited square; within `mask`, a `region.bound`."""
+    original, whole = picture.fitted.original, images.restore(square, picture.fitted)
     weight = region.changed_region(picture.decoded, np.asarray(square))
-    whole = images.restore(square, picture.fitted)
-    kept, mask = region.compose(picture.fitted.original, whole, weight, picture.fitted)
-    return (kept if keep_outside else whole), mask
+    kept, changed = region.compose(original, whole, weight, picture.fitted)
+    edited = kept if keep_outside else whole
+    return (edited, changed) if mask is None else region.within(mask, original, edited, changed)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from smartedit import images
+from smartedit.errors import PictureError
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,27 @@ def compose(original: Image.Image, edited: Image.Image, weight: np.ndarray, fitt
     picture = Image.fromarray(mixed)
     picture.info = dict(original.info)
     return picture, Image.fromarray((weight[..., 0] > 0).astype(np.uint8) * 255)
+
+
+def bound(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A mask that people drew, mode "L": 255 where an edit may go, 0 where nothing may change, an even blend between.
+
+    Raises PictureError for anything but a picture of `size` (width, height) without transparency.
+    """
+    if not isinstance(mask, Image.Image):
+        raise PictureError(f"a mask is a PIL image, not {type(mask).__name__}; give one of mode L, white where an edit may go")
+    if mask.has_transparency_data:
+        raise PictureError("the mask is transparent; give its alpha channel, or white where an edit may go on black")
+    if mask.size != size:
+        raise PictureError("the mask is {}x{} and the picture {}x{}; give a mask of the picture's size".format(*mask.size, *size))
+    return mask.convert("L")
+
+
+def within(mask: Image.Image, original: Image.Image, edited: Image.Image, changed: Image.Image) -> tuple[Image.Image, Image.Image]:
+    """An edited picture and its region held to a `bound`: where that is 0 the picture equals the original bit for bit."""
+    picture = Image.composite(edited, original, mask)
+    picture.info = dict(original.info)
+    return picture, ImageChops.darker(changed, mask.point(lambda value: 255 if value else 0))
 
 
 def box(mask: Image.Image) -> list[int] | None:

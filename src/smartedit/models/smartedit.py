@@ -33,6 +33,11 @@ class Condition:
     context: Tensor
     feature: Tensor | None = None
 
+    def row(self, number: int) -> Condition:
+        """The condition of one row, B = 1."""
+        rows = slice(number, number + 1)
+        return Condition(self.context[rows], None if self.feature is None else self.feature[rows])
+
 
 class SmartEdit(nn.Module):
     """Holds the parts; makes none of them, so any size (or a small one in a test) is handed in.
