@@ -20,13 +20,13 @@ ROOT = Path(smartedit.__file__).parent
 FLOORS = (
     {"errors"},
     {"images", "conversation", "world"},
-    {"region", "asking", "likeness", "models", "data"},
+    {"region", "asking", "likeness", "provenance", "models", "data"},
     {"bundles", "guidance", "training", "bench", "official"},
     {"denoising"},
     {"pipeline"},
     {"baseline"},
     {"assembly", "demo"},
-    {"serve"},
+    {"serve", "batch"},
     {"commands"},
     {"cli"},
 )
@@ -35,7 +35,7 @@ FLOORS = (
 ALLOWED: dict[tuple[str, str], str] = {}
 
 #: Rooms that must work where torch is not installed.
-WITHOUT_TORCH = ("errors", "images", "region", "asking", "likeness", "bundles", "world", "bench", "commands", "cli")
+WITHOUT_TORCH = ("errors", "images", "region", "asking", "likeness", "provenance", "bundles", "batch", "world", "bench", "commands", "cli")
 
 #: Functions over 80 lines and files over 400, each with its reason.
 LONG_FUNCTIONS: dict[str, str] = {}

@@ -124,8 +124,8 @@ def view(square: Image.Image, size: int) -> np.ndarray:
     return ((small - np.float32(VIEW_MEAN)) / np.float32(VIEW_STD)).transpose(2, 0, 1)
 
 
-def save(picture: Image.Image, path: str | os.PathLike) -> Path:
-    """Write a picture so that the file is either whole or not there; returns its path.
+def save(picture: Image.Image, path: str | os.PathLike, exif: bytes = b"") -> Path:
+    """Write a picture so that the file is either whole or not there; returns its path. `exif` goes into the file.
 
     Raises PictureError for a missing folder, a place that cannot be written, or an ending other than `WRITABLE`.
     """
@@ -133,7 +133,7 @@ def save(picture: Image.Image, path: str | os.PathLike) -> Path:
     kind, options = check_writable(path)
     half = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        picture.save(half, format=kind, icc_profile=picture.info.get("icc_profile"), **options)
+        picture.save(half, format=kind, icc_profile=picture.info.get("icc_profile"), exif=exif, **options)
         half.replace(path)
     except OSError as error:
         raise PictureError(f"cannot write {path} ({error.strerror or first_line(error)}); choose another place with -o") from error

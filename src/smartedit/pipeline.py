@@ -94,7 +94,7 @@ class EditPipeline(DiffusionPipeline):
     else), and the defaults of the call: `num_inference_steps`, `guidance_scale`, `image_guidance_scale`.
     """
 
-    _callback_tensor_inputs = ("latents",)
+    _callback_tensor_inputs = ("latents", "clean")
 
     @classmethod
     def from_pretrained(cls, name: str | os.PathLike, **options) -> EditPipeline:
@@ -246,15 +246,16 @@ class EditPipeline(DiffusionPipeline):
             while not denoising.done:
                 step, t = denoising.step, denoising.t
                 advance(self.model.denoise, [denoising])
-                denoising.latents = self._after_step(request, step, t, denoising.latents)
+                denoising.latents = self._after_step(request, step, t, denoising)
                 bar.update()
         return denoising.latents
 
-    def _after_step(self, request: Request, step: int, t: Tensor, latents: Tensor) -> Tensor:
+    def _after_step(self, request: Request, step: int, t: Tensor, denoising: Denoising) -> Tensor:
         """What the caller's `callback_on_step_end` makes of the latents."""
+        latents = denoising.latents
         if request.callback is None:
             return latents
-        known = {"latents": latents}
+        known = {"latents": latents, "clean": latents if denoising.expected is None else denoising.expected}
         result = request.callback(self, step, t, {name: known[name] for name in request.callback_names})
         return result.get("latents", latents)
 

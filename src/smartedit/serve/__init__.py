@@ -1,1 +1,1 @@
-"""How other programs reach an editor: a server that speaks the OpenAI Images API and edits requests together."""
+"""How people and programs reach an editor: a page in the browser (`ui`), and a server that speaks the OpenAI Images API (`app`)."""
