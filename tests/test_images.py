@@ -227,3 +227,30 @@ def test_read_only_folder(tmp_path):
     tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
     with pytest.raises(PictureError, match="cannot be written"):
         images.save(noise_picture(4, 4), tmp_path / "a.png")
+
+
+@given(st.integers(1, 700), st.integers(1, 700), st.sampled_from([8, 16]))
+def test_the_shorter_side_becomes_the_size_and_nothing_is_squashed(width, height, cell):
+    fitted = images.fit(Image.new("RGB", (width, height), "teal"), 64, "shorter", cell)
+    left, top, right, bottom = fitted.box
+    working = fitted.working.size
+    assert all(side % cell == 0 for side in working) and min(working) == 64 and max(working) <= images.LONGEST_SHAPE * 64 + cell
+    assert abs((right - left) * height - (bottom - top) * width) <= max(width, height), "squashed"
+    assert fitted.square.size == (max(working),) * 2
+    assert images.restore(fitted.working, fitted).size == (width, height)
+
+
+def test_where_the_working_picture_lies_in_the_square_is_whole_cells():
+    picture = noise_picture(120, 64)
+    fitted = images.fit(picture, 64, "shorter")
+    square, working = np.asarray(fitted.square), np.asarray(fitted.working)
+    top = (len(square) - len(working)) // 8 // 2 * 8
+    assert np.array_equal(square[top : top + len(working)], working)
+
+
+def test_squash_is_the_published_way():
+    picture = noise_picture(120, 64)
+    fitted = images.fit(picture, 64, "squash")
+    assert fitted.working.size == (64, 64) and fitted.square is fitted.original
+    assert np.array_equal(np.asarray(fitted.working), np.asarray(picture.resize((64, 64), Image.Resampling.BICUBIC)))
+    assert images.restore(fitted.working, fitted).size == (120, 64)

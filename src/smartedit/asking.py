@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from smartedit import images
 from smartedit.errors import InstructionError, SmartEditError
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ LONGEST = 1000
 
 #: Largest number of denoising steps and largest guidance scale that make sense.
 MOST_STEPS, MOST_GUIDANCE = 1000, 100.0
+
+#: Largest working size, in pixels.
+LARGEST_SIZE = 1024
 
 #: Largest seed; leaves room to count up.
 LARGEST_SEED = 2**63 - 2**20
@@ -67,6 +71,20 @@ def scale(value: float, name: str) -> float:
     if not isinstance(value, (int, float)) or not math.isfinite(value) or not 0 <= value <= MOST_GUIDANCE:
         raise SmartEditError(f"{name} is {value}; give a number from 0 to {MOST_GUIDANCE:g}")
     return float(value)
+
+
+def picture_size(value: int, cell: int) -> int:
+    """A working size in pixels, checked: a multiple of `cell`, the pixels of one cell of the latents, up to `LARGEST_SIZE`."""
+    if not isinstance(value, int) or not cell <= value <= LARGEST_SIZE or value % cell:
+        raise SmartEditError(f"picture size is {value}; give a multiple of {cell} up to {LARGEST_SIZE}, such as 256, 384 or 512")
+    return value
+
+
+def fit(value: str) -> str:
+    """A way to bring a picture to its working size, checked."""
+    if value not in images.FITS:
+        raise SmartEditError(f"there is no fit {value!r}; choose one of {', '.join(images.FITS)}")
+    return value
 
 
 def seed_number(value: int) -> int:

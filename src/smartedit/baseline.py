@@ -28,6 +28,7 @@ class BasePipeline(EditPipeline):
         scheduler: SchedulerMixin,
         tokenizer: PreTrainedTokenizerBase,
         picture_size: int = 256,
+        fit: str = "pad",
         only_rendered: bool = True,
         num_inference_steps: int = 12,
         guidance_scale: float = 1.5,
@@ -36,7 +37,7 @@ class BasePipeline(EditPipeline):
         super().__init__()
         self.register_modules(vae=vae, text_encoder=text_encoder, unet=unet, scheduler=scheduler, tokenizer=tokenizer)
         self.register_to_config(
-            picture_size=picture_size, only_rendered=only_rendered, num_inference_steps=num_inference_steps,
+            picture_size=picture_size, fit=fit, only_rendered=only_rendered, num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale,
         )  # fmt: skip
 

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
-from smartedit import images
+from smartedit import checksums, images
 from smartedit.errors import ModelError
 
 #: Where the bundled checkpoints are.
@@ -102,6 +102,7 @@ def write(pipeline, folder: str | os.PathLike, without: tuple[str, ...] = ()) ->
         for name in without:
             shutil.rmtree(half / name)
         _tidy(half)
+        checksums.record(half)
         for page in folder.glob("*.md"):
             shutil.copy2(page, half)
         shutil.rmtree(folder, ignore_errors=True)

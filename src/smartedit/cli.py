@@ -10,14 +10,14 @@ import argparse
 import sys
 
 import smartedit
-from smartedit.commands import batch, bench, edit, serve, train, ui, world
+from smartedit.commands import batch, bench, edit, serve, train, ui, weights, world
 from smartedit.errors import SmartEditError
 
 #: Exit codes beside 0: what people can mend, and Ctrl-C.
 MENDABLE, INTERRUPTED = 2, 130
 
 #: The families of commands, in the order of `smartedit --help`.
-FAMILIES = (edit, batch, ui, serve, world, train, bench)
+FAMILIES = (edit, batch, ui, serve, world, train, bench, weights)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,7 +1,7 @@
 """Every pixel convention: open, orient, fit, restore, save (Pillow and numpy, no torch).
 
-A picture is an upright 8-bit RGB `PIL.Image` of any size. The model works on squares: `fit` scales the longer side to the
-working size and replicates the edges of the shorter one, so nothing is squashed; `restore` undoes it.
+A picture is an upright 8-bit RGB `PIL.Image` of any size. `fit` brings it to the size a model works at, in one of three
+ways (`FITS`), of which the first two keep its proportions; `restore` undoes it.
 """
 
 from __future__ import annotations
@@ -32,21 +32,30 @@ WRITABLE = {
     ".webp": ("WEBP", {"lossless": True}),
 }
 
+#: Ways to bring a picture to a working size: the longer side to it on a square of replicated edges; the shorter side to it,
+#: the longer one to what that makes, edges replicated up to whole cells of the latents; squashed to a square, as published.
+FITS = ("pad", "shorter", "squash")
+
+#: With "shorter", how many times its shorter side the longer side of a working picture is at most; beyond that it is padded.
+LONGEST_SHAPE = 4
+
 #: CLIP's own normalisation of pictures in [0, 1].
 VIEW_MEAN, VIEW_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A picture made square.
+    """A picture brought to the size a model works at.
 
-    `square` is (size, size); `box` (left, top, right, bottom) is where the picture lies in it, the rest being replicated
-    edges; `original` is the picture as it came.
+    `working` is what is edited; `box` (left, top, right, bottom) is where the picture lies in it, the rest being replicated
+    edges; `square` is what the vision tower is shown: `working` padded to a square, or, squashed, the picture as it came,
+    which is `original`.
     """
 
-    square: Image.Image
+    working: Image.Image
     box: tuple[int, int, int, int]
     original: Image.Image
+    square: Image.Image
 
 
 def open(path: str | os.PathLike) -> Image.Image:
@@ -82,30 +91,44 @@ def upright(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def fit(picture: Image.Image, size: int) -> Fitted:
-    """The picture on a square of `size` pixels a side, its proportions kept."""
+def fit(picture: Image.Image, size: int, how: str = "pad", cell: int = 8) -> Fitted:
+    """The picture at working size `size` in pixels, a multiple of `cell`, the pixels that one cell of the latents spans.
+
+    `how` is one of `FITS`. Sides of `working` are multiples of `cell`.
+    """
     picture = upright(picture)
-    scale = size / max(picture.size)
-    width, height = (max(1, round(side * scale)) for side in picture.size)
-    left, top = (size - width) // 2, (size - height) // 2
-    inner = np.asarray(picture.resize((width, height), Image.Resampling.LANCZOS))
-    edges = ((top, size - height - top), (left, size - width - left), (0, 0))
-    square = Image.fromarray(np.pad(inner, edges, mode="edge"))
-    return Fitted(square, (left, top, left + width, top + height), picture)
+    if how == "squash":
+        return Fitted(picture.resize((size, size), Image.Resampling.BICUBIC), (0, 0, size, size), picture, picture)
+    longer = max(picture.size)
+    counts = max(min(picture.size), longer / LONGEST_SHAPE) if how == "shorter" else longer  # the side that becomes `size`
+    width, height = (max(1, round(side * size / counts)) for side in picture.size)
+    inner = picture.resize((width, height), Image.Resampling.LANCZOS)
+    frame = tuple(max(size, -(-side // cell) * cell) for side in (width, height))
+    left, top = ((whole - side) // 2 for whole, side in zip(frame, (width, height), strict=True))
+    working = padded(inner, (left, top), frame)
+    side = max(frame)
+    offset = tuple((side - length) // cell // 2 * cell for length in frame)
+    return Fitted(working, (left, top, left + width, top + height), picture, padded(working, offset, (side, side)))
 
 
-def restore(square: Image.Image, fitted: Fitted) -> Image.Image:
-    """A square of any size, cut and scaled back to the shape of the picture that `fitted` came from.
+def padded(picture: Image.Image, offset: tuple[int, int], size: tuple[int, int]) -> Image.Image:
+    """The picture at `offset` (left, top) on a canvas of `size` (width, height), its edges replicated outwards."""
+    (left, top), (width, height) = offset, size
+    edges = ((top, height - top - picture.height), (left, width - left - picture.width), (0, 0))
+    return Image.fromarray(np.pad(np.asarray(picture), edges, mode="edge"))
+
+
+def restore(edited: Image.Image, fitted: Fitted) -> Image.Image:
+    """An edited working picture, at any scale, cut and scaled back to the shape of the picture that `fitted` came from.
 
     Works on RGB pictures and on masks of mode "L" and "F".
     """
-    side = fitted.square.width
-    scale = square.width / side
+    scale = edited.width / fitted.working.width
     box = tuple(edge * scale for edge in fitted.box)
-    if square.size == fitted.original.size and fitted.box == (0, 0, side, side):
-        return square.copy()
-    smooth = Image.Resampling.BICUBIC if square.mode == "RGB" else Image.Resampling.BILINEAR
-    return square.resize(fitted.original.size, smooth, box=box)
+    if edited.size == fitted.original.size and fitted.box == (0, 0, *fitted.working.size):
+        return edited.copy()
+    smooth = Image.Resampling.BICUBIC if edited.mode == "RGB" else Image.Resampling.BILINEAR
+    return edited.resize(fitted.original.size, smooth, box=box)
 
 
 def to_array(picture: Image.Image) -> np.ndarray:
@@ -119,7 +142,7 @@ def from_array(values: np.ndarray) -> Image.Image:
 
 
 def view(square: Image.Image, size: int) -> np.ndarray:
-    """A square picture as the vision tower sees it: float32 (3, size, size), normalised for CLIP."""
+    """A picture, squashed if it is not square, as the vision tower sees it: float32 (3, size, size), normalised for CLIP."""
     small = np.asarray(square.resize((size, size), Image.Resampling.BICUBIC), np.float32) / 255
     return ((small - np.float32(VIEW_MEAN)) / np.float32(VIEW_STD)).transpose(2, 0, 1)
 

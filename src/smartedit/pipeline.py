@@ -14,56 +14,40 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from diffusers import AutoencoderKL, DiffusionPipeline, SchedulerMixin, UNet2DConditionModel
-from diffusers.utils import BaseOutput
 from PIL import Image
 from torch import Tensor
 from transformers import CLIPVisionModel, LlamaForCausalLM, PreTrainedTokenizerBase
 
-from smartedit import asking, bundles, conversation, images, region
+from smartedit import asking, bundles, checksums, conversation, images, region
 from smartedit.denoising import Denoising, advance
 from smartedit.errors import InstructionError, ModelError, PictureError, SmartEditError
 from smartedit.guidance import branch_weights, branches
 from smartedit.likeness import looks_rendered
+from smartedit.machine import quantised_language_model
 from smartedit.models.autoencoder import PatchAutoencoder
 from smartedit.models.bim import BIM
 from smartedit.models.mllm import MLLM, Projector
 from smartedit.models.presets import is_anchored
 from smartedit.models.qformer import QFormer
 from smartedit.models.smartedit import Condition, SmartEdit, Understanding
+from smartedit.output import SmartEditOutput, joined
 from smartedit.world.replies import humanise
 
 OUTPUT_TYPES = ("pil", "np", "latent")
 
 
 @dataclass
-class SmartEditOutput(BaseOutput):
-    """What an edit gives; every list has one entry a picture.
-
-    `images`: PIL pictures of the size that came in ("np": float32 (H, W, 3) in [0, 1]; "latent": one tensor, and
-    `region` is empty). `reply`: what the model said it would do, in words. `region`: PIL masks of mode "L", 255 where the
-    picture was changed. `seed`: what makes the same picture again. `notes`: remarks for the user. `timings`: seconds.
-    """
-
-    images: list | Tensor
-    reply: list[str]
-    region: list[Image.Image]
-    seed: list[int]
-    notes: list[list[str]]
-    timings: dict[str, float]
-
-
-@dataclass
 class Encoded:
     """A picture made ready once, for any number of instructions.
 
-    `fitted` is the picture on its square, `source` its latents (1, c, h, w), `decoded` what the decoder makes of them,
-    uint8 (S, S, 3); `features` is what the vision tower sees, (1, P, width), None for a pipeline without one.
+    `fitted` is the picture at its working size, `source` its latents (1, c, h, w), `decoded` what the decoder makes of
+    them, uint8 (H, W, 3); `features` is what the vision tower sees, (1, P, width), None for a pipeline without one.
     """
 
     fitted: images.Fitted
@@ -85,33 +69,44 @@ class Request:
     callback: Callable[[DiffusionPipeline, int, Any, dict], dict] | None = None
     callback_names: Sequence[str] = ("latents",)
 
+    def rows(self, numbers: list[int]) -> Request:
+        """The request for some of its pictures."""
+        columns = ("prompts", "pictures", "masks", "generators")
+        return replace(self, **{name: [getattr(self, name)[n] for n in numbers] for name in columns})
+
 
 class EditPipeline(DiffusionPipeline):
     """An editor's walk from picture and words to picture; a subclass says what the words mean (`_conditions`).
 
-    Beside its modules it is configured, and saved, with `picture_size`, the side of the square the model works on in
-    pixels, `only_rendered`, whether it was trained on the rendered world alone (then it says so when given something
-    else), and the defaults of the call: `num_inference_steps`, `guidance_scale`, `image_guidance_scale`.
+    Beside its modules it is configured, and saved, with `only_rendered`, whether it was trained on the rendered world alone
+    (then it says so when given something else), and the defaults of the call: `picture_size`, the working size in pixels,
+    `fit`, how a picture is brought to it (`images.FITS`), `num_inference_steps`, `guidance_scale`, `image_guidance_scale`.
     """
 
     _callback_tensor_inputs = ("latents", "clean")
 
     @classmethod
     def from_pretrained(cls, name: str | os.PathLike, **options) -> EditPipeline:
-        """Load a bundled model by name ("tiny") or a pipeline folder; in float32 unless `dtype` says otherwise.
+        """Load a bundled model by name ("tiny") or a pipeline folder; in its own `precision` unless `dtype` says otherwise.
 
-        Other options are those of `DiffusionPipeline.from_pretrained`. Raises ModelError for an unknown name (naming
-        near ones) and for a folder that is incomplete, damaged or of another pipeline.
+        `llm_bits` (8 or 4) loads the language model quantised. Other options are those of
+        `DiffusionPipeline.from_pretrained`. Raises ModelError for an unknown name (naming
+        near ones) and for a folder that is incomplete, damaged (its checksums are compared) or of another pipeline.
         """
         folder = bundles.find(name, cls.__name__)
+        checksums.verify(folder)
+        own = getattr(torch, bundles.index(folder).get("precision", "float32"))
+        bits = options.pop("llm_bits", None)
         # Said by its older name, which every version of diffusers understands (the newer ones with a warning).
-        precision = {"torch_dtype": options.pop("dtype", None) or options.pop("torch_dtype", torch.float32)}
+        precision = {"torch_dtype": options.pop("dtype", None) or options.pop("torch_dtype", own)}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)
+                if bits is not None:
+                    options["language_model"] = quantised_language_model(folder, bits, precision["torch_dtype"])
                 shared = bundles.borrowed(folder, without=set(options), **precision)
                 return super().from_pretrained(folder, **shared, **precision, **options)
-        except ModelError:
+        except SmartEditError:
             raise
         except Exception as error:  # five libraries load here, from files that may hold anything
             raise ModelError(f"model {name} is incomplete or damaged ({images.first_line(error)}); get it again") from error
@@ -127,12 +122,17 @@ class EditPipeline(DiffusionPipeline):
         return SmartEdit(mllm, parts.get("qformer"), parts.get("bim"), self.unet, anchored=is_anchored(self.scheduler))
 
     @torch.no_grad()
-    def encode(self, image: Image.Image) -> Encoded:
-        """The picture's half of an edit, done once; give the result to a call as `image` as often as you like."""
+    def encode(self, image: Image.Image, picture_size: int | None = None, fit: str | None = None) -> Encoded:
+        """The picture's half of an edit, done once; give the result to a call as `image` as often as you like.
+
+        `picture_size` and `fit` as in a call. Raises PictureError, or SmartEditError for a size that latents cannot have.
+        """
         if not isinstance(image, Image.Image):
             raise PictureError(f"a picture is a PIL image, not {type(image).__name__}; open it with smartedit.images.open")
-        fitted = images.fit(image, self.config.picture_size)
-        pixels = torch.from_numpy(images.to_array(fitted.square))[None]
+        cell = 2 ** (len(self.vae.config.block_out_channels) - 1)
+        size = asking.picture_size(self._default(picture_size, "picture_size"), cell)
+        fitted = images.fit(image, size, asking.fit(self._default(fit, "fit")), cell)
+        pixels = torch.from_numpy(images.to_array(fitted.working))[None]
         source = self.vae.encode(pixels.to(self._execution_device, self.vae.dtype)).latent_dist.mode()
         return Encoded(fitted, source, np.asarray(self._pictures(source)[0]), self._features(fitted.square))
 
@@ -179,6 +179,8 @@ class EditPipeline(DiffusionPipeline):
         seed: int | Sequence[int] | None = None,
         keep_outside: bool = True,
         mask_image: Image.Image | Sequence[Image.Image | None] | None = None,
+        picture_size: int | None = None,
+        fit: str | None = None,
         output_type: str = "pil",
         return_dict: bool = True,
         callback_on_step_end: Callable[[DiffusionPipeline, int, Any, dict], dict] | None = None,
@@ -191,7 +193,8 @@ class EditPipeline(DiffusionPipeline):
         `keep_outside` leaves every pixel outside the changed region as it came, bit for bit.
         `mask_image` (mode "L" or "1", the size of the picture; one, or one a picture) bounds the edit: where it is black
         nothing changes, bit for bit and even without `keep_outside`. A guidance scale of 1
-        switches that guidance off and saves its share of the work; None takes the model's default.
+        switches that guidance off and saves its share of the work. `picture_size` (256, 384, 512 ...) and `fit` say at which
+        size, and in which of the ways of `images.FITS`, the model works. None takes the model's default.
 
         Raises InstructionError, PictureError, or SmartEditError for settings that make no sense.
         """
@@ -199,6 +202,7 @@ class EditPipeline(DiffusionPipeline):
             raise SmartEditError(f"no output type {output_type!r}; choose one of {', '.join(OUTPUT_TYPES)}")
         prompts, pictures = asking.paired(prompt, image)
         generators, seeds = asking.generators(len(prompts), generator, seed)
+        timings: dict[str, float] = {}
         request = Request(
             prompts=[self.checked(text) for text in prompts],
             pictures=pictures,
@@ -212,16 +216,25 @@ class EditPipeline(DiffusionPipeline):
             callback=callback_on_step_end,
             callback_names=callback_on_step_end_tensor_inputs,
         )  # fmt: skip
-        output = self._edited(request, keep_outside, output_type)
-        output.seed = seeds
+        with _timed(timings, "encode"):
+            request.pictures = self._encoded(pictures, picture_size, fit)
+        output = self._edited_by_shape(request, keep_outside, output_type)
+        output.seed, output.timings = seeds, {**timings, **output.timings}
         return output if return_dict else output.to_tuple()
+
+    def _edited_by_shape(self, request: Request, keep_outside: bool, output_type: str) -> SmartEditOutput:
+        """Pictures of one working size together, sizes one after another."""
+        shapes: dict[tuple, list[int]] = {}
+        for number, picture in enumerate(request.pictures):
+            shapes.setdefault(tuple(picture.source.shape), []).append(number)
+        outputs = [self._edited(request.rows(numbers), keep_outside, output_type) for numbers in shapes.values()]
+        return outputs[0] if len(outputs) == 1 else joined(outputs, list(shapes.values()))
 
     def _edited(self, request: Request, keep_outside: bool, output_type: str) -> SmartEditOutput:
         timings: dict[str, float] = {}
-        with _timed(timings, "encode"):
-            pictures = self._encoded(request.pictures)
-            masks = [mask and region.bound(mask, picture.fitted.original.size)
-                     for mask, picture in zip(request.masks, pictures, strict=True)]  # fmt: skip
+        pictures = request.pictures
+        masks = [mask and region.bound(mask, picture.fitted.original.size)
+                 for mask, picture in zip(request.masks, pictures, strict=True)]  # fmt: skip
         with _timed(timings, "understand"):
             condition, wordless, replies = self._conditions(request.prompts, pictures)
         with _timed(timings, "denoise"):
@@ -266,20 +279,23 @@ class EditPipeline(DiffusionPipeline):
     def _features(self, square: Image.Image) -> Tensor | None:
         return None
 
-    def _encoded(self, pictures: list) -> list[Encoded]:
+    def _encoded(self, pictures: list, picture_size: int | None = None, fit: str | None = None) -> list[Encoded]:
         """Every picture encoded, the same one only once."""
-        different = {id(picture): picture for picture in pictures}
-        ready = {key: value if isinstance(value, Encoded) else self.encode(value) for key, value in different.items()}
-        return [ready[id(picture)] for picture in pictures]
+        different = {id(picture): picture for picture in pictures if not isinstance(picture, Encoded)}
+        ready = {key: self.encode(picture, picture_size, fit) for key, picture in different.items()}
+        return [ready.get(id(picture), picture) for picture in pictures]
 
     def _pictures(self, latents: Tensor) -> list[Image.Image]:
-        decoded = self.vae.decode(latents.to(self.vae.dtype)).sample.float().cpu().numpy()
-        return [images.from_array(values) for values in decoded]
+        return [images.from_array(values) for values in self._decoded(latents)]
+
+    def _decoded(self, latents: Tensor) -> np.ndarray:
+        """Latents as the decoder reads them, unscaled, as pixels, float32 (B, 3, H, W) in about [-1, 1]."""
+        return self.vae.decode(latents.to(self.vae.dtype)).sample.float().cpu().numpy()
 
     def checked(self, prompt: str) -> str:
         """An instruction as it is read; InstructionError when it cannot be carried out."""
         words = asking.instruction(prompt)
-        unknown, known = conversation.unknown_words(self.tokenizer, words)
+        _, known = conversation.unknown_words(self.tokenizer, words)
         if not known:
             raise InstructionError(f"no known word in {images.printable(words)[:60]!r}; say it in English, such as: remove the red apple")
         return words
@@ -300,11 +316,16 @@ class EditPipeline(DiffusionPipeline):
 class SmartEditPipeline(EditPipeline):
     """The whole method: the language model understands picture and instruction, QFormer and BIM carry it to the UNet.
 
-    Without `bim` it is the method's stage before BIM: the same call, no feature.
+    Without `bim` it is the method's stage before BIM: the same call, no feature. Two more entries of the configuration:
+    `template` names the conversation the language model was trained with (`conversation.TEMPLATES`), `precision` the one that
+    `from_pretrained` loads the weights in.
     """
 
     model_cpu_offload_seq = "vision_tower->projector->language_model->qformer->bim->unet->vae"
     _optional_components = ["bim"]
+
+    #: Whether the parts that read are given back once a call has understood: for one edit where memory is short.
+    single_use = False
 
     def __init__(
         self,
@@ -318,10 +339,13 @@ class SmartEditPipeline(EditPipeline):
         scheduler: SchedulerMixin,
         tokenizer: PreTrainedTokenizerBase,
         picture_size: int = 256,
+        fit: str = "pad",
         only_rendered: bool = True,
         num_inference_steps: int = 12,
         guidance_scale: float = 1.5,
         image_guidance_scale: float = 1.0,
+        template: str = "tiny",
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -329,28 +353,52 @@ class SmartEditPipeline(EditPipeline):
             bim=bim, unet=unet, scheduler=scheduler, tokenizer=tokenizer,
         )  # fmt: skip
         self.register_to_config(
-            picture_size=picture_size, only_rendered=only_rendered, num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale,
+            picture_size=picture_size, fit=fit, only_rendered=only_rendered, num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale, template=template, precision=precision,
         )  # fmt: skip
 
     @torch.no_grad()
-    def understand(self, prompt: str | Sequence[str], image: Image.Image | Encoded | Sequence) -> Understanding:
-        """What the language model makes of instructions and pictures (paired as in a call): reply and edit states."""
+    def understand(
+        self,
+        prompt: str | Sequence[str],
+        image: Image.Image | Encoded | Sequence,
+        temperature: float | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Understanding:
+        """What the language model makes of instructions and pictures (paired as in a call): reply and edit states.
+
+        With a `temperature` it words its reply itself, greedily at 0, else sampled with `generator` (published: 0.7). None is
+        the template's way: the sentence it has, or greedy words.
+        """
         prompts, pictures = asking.paired(prompt, image)
         prompts, pictures = [self.checked(text) for text in prompts], self._encoded(pictures)
-        rows = [torch.tensor(conversation.edit_prompt(self.tokenizer, text)) for text in prompts]
+        template = conversation.TEMPLATES[self.config.template]
+        rows = [torch.tensor(conversation.edit_prompt(self.tokenizer, text, template)) for text in prompts]
         ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(self._execution_device)
         mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True).to(ids)
         features = torch.cat([picture.features for picture in pictures])
-        return self.model.understand(ids, mask, image_features=features)
+        reply = torch.tensor(conversation.encode(self.tokenizer, template.answer), device=ids.device)
+        sampling = {} if temperature is None else {"temperature": temperature, "generator": generator}
+        if temperature is None and template.answer:
+            sampling["reply"] = [reply] * len(ids)
+        return self.model.understand(ids, mask, image_features=features, **sampling)
 
     @torch.no_grad()
     def condition(self, understanding: Understanding, size: tuple[int, int] | None = None) -> Condition:
         """What the UNet is given of an understanding, for latents of `size` (h, w), by default the model's own."""
         if size is None:
-            side = self.config.picture_size // 2 ** (len(self.vae.config.block_out_channels) - 1)
-            size = (side, side)
-        return self.model.condition(understanding, size)
+            size = (self.config.picture_size // 2 ** (len(self.vae.config.block_out_channels) - 1),) * 2
+        side = max(size)  # the vision tower was shown a square; its features are spread over it, then cut like the picture
+        condition = self.model.condition(understanding, (side, side))
+        if condition.feature is not None:
+            (top, left), (h, w) = ((side - length) // 2 for length in size), size
+            condition.feature = condition.feature[..., top : top + h, left : left + w]
+        return condition
+
+    def release_reader(self) -> None:
+        """Give back the memory of vision tower, projector and language model; nothing can be understood afterwards."""
+        for name in ("vision_tower", "projector", "language_model"):
+            self.register_modules(**{name: None})
 
     def reply(self, understanding: Understanding) -> list[str]:
         """The replies of an understanding, one sentence a row."""
@@ -358,6 +406,8 @@ class SmartEditPipeline(EditPipeline):
 
     def _conditions(self, prompts: list[str], pictures: list[Encoded]) -> tuple[Condition, Condition, list[str]]:
         understanding = self.understand(prompts, pictures)
+        if self.single_use:
+            self.release_reader()
         condition = self.condition(understanding, tuple(pictures[0].source.shape[-2:]))
         return condition, self.model.without_words(condition), self.reply(understanding)
 

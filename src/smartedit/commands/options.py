@@ -23,6 +23,8 @@ def command(commands, name: str, run, help: str):
 def add_model(command) -> None:
     """The options that say which model edits, and how."""
     command.add_argument("--model", default="tiny", metavar="NAME|FOLDER", help="default: tiny")
+    command.add_argument("--device", metavar="D", help="cpu, cuda or cuda:N (default: the first GPU, else the processor)")
+    command.add_argument("--llm-bits", type=int, choices=(8, 4), help="load the language model quantised (needs smartedit[quant])")
     add_call(command)
 
 
@@ -44,8 +46,8 @@ def settings(args) -> dict:
     return {"num_inference_steps": args.steps if args.steps is None else asking.steps(args.steps), **scales}
 
 
-def pipeline(name: str | Path, timings: dict[str, float] | None = None):
-    """The pipeline of a name or folder, of whichever class it is, without the progress bars of libraries.
+def pipeline(name: str | Path, timings: dict[str, float] | None = None, device: str | None = None, llm_bits: int | None = None):
+    """The pipeline of a name or folder, of whichever class it is, on its device, without the progress bars of libraries.
 
     `timings` is told the seconds for importing the libraries and for loading the weights.
     """
@@ -56,7 +58,9 @@ def pipeline(name: str | Path, timings: dict[str, float] | None = None):
     quiet()
     kind = getattr(smartedit, bundles.index(folder)["_class_name"])
     imported = time.perf_counter()
-    pipe = kind.from_pretrained(folder)
+    from smartedit.machine import settle
+
+    pipe = settle(kind.from_pretrained(folder, **({"llm_bits": llm_bits} if llm_bits else {})), device)
     pipe.set_progress_bar_config(disable=True)
     if timings is not None:
         timings |= {"import": round(imported - started, 4), "load": round(time.perf_counter() - imported, 4)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -51,6 +52,8 @@ class BIM(ModelMixin, ConfigMixin):
     the UNet adds after its first convolution. Both heads start at zero: a new BIM changes nothing.
     """
 
+    _keep_in_fp32_modules: ClassVar[list[str]] = ["position_matrix"]  # sines of large angles need it
+
     @register_to_config
     def __init__(
         self,
@@ -84,7 +87,7 @@ class BIM(ModelMixin, ConfigMixin):
         if rows * columns != image.shape[1]:
             raise ModelError(f"a grid of {rows} x {columns} does not hold {image.shape[1]} patches; give its grid")
         code = self.context_in(context)
-        tokens, image = self.interact(code, self.image_in(image), self.position_code(rows, columns))
+        tokens, image = self.interact(code, self.image_in(image), self.position_code(rows, columns).to(code.dtype))
         grid_map = image.transpose(1, 2).unflatten(2, (rows, columns))
         feature = self.feature_out(interpolate(grid_map, size=tuple(size), mode="bilinear", align_corners=False))
         return context + CONTEXT_FACTOR * self.context_out(tokens), feature
@@ -99,7 +102,7 @@ class BIM(ModelMixin, ConfigMixin):
 
     def position_code(self, rows: int, columns: int) -> Tensor:
         """Random Fourier code of the patch centres, (rows * columns, width), row by row."""
-        matrix = self.position_matrix.float()  # sines of large angles need full precision
+        matrix = self.position_matrix.float()
         y = (torch.arange(rows, device=matrix.device) + 0.5) / rows * 2 - 1
         x = (torch.arange(columns, device=matrix.device) + 0.5) / columns * 2 - 1
         centres = torch.stack([x.expand(rows, columns), y[:, None].expand(rows, columns)], dim=-1)

@@ -1,9 +1,12 @@
-"""Names of the published checkpoint -> names of our modules; pure text, used by converter and parity tests."""
+"""Names of the published checkpoint -> names of our modules; pure text, used by converter and parity tests.
+
+Every rule takes a published name and gives ours, or None for a tensor that is not needed.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 Value = TypeVar("Value")
@@ -42,6 +45,60 @@ _BIM = (
     (r"\.v_proj", ".value"),
     (r"\.out_proj", ".out"),
 )
+
+_LANGUAGE = (
+    (r"\.rotary_emb\.inv_freq$", "!"),  # computed again from the configuration, in full precision
+    (r"^(model\.)?base_model\.model\.(model\.)?", "model."),
+    (r"^model\.lm_head\.", "lm_head."),
+    (r"^model\.mm_projector\.", "!"),  # LLaVA's; the published QFormer file has the one that counts
+    (r"^model\.vision_tower\.", "!"),
+    (r"\.base_layer\.", "."),
+    (r"\.lora_[AB]\.(default\.)?", ".lora!"),
+)
+
+_VAE = (
+    (r"\.query\.", ".to_q."),
+    (r"\.key\.", ".to_k."),
+    (r"\.value\.", ".to_v."),
+    (r"\.proj_attn\.", ".to_out.0."),
+)
+
+
+def language_key(official: str) -> str | None:
+    """Our name of a tensor of the language model: stock Llama's, whether PEFT wrapped it or not. None for LoRA's own."""
+    ours = _rewrite(official, _LANGUAGE)
+    return None if "!" in ours else ours
+
+
+def lora_pairs(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Our name of every weight that LoRA adapts -> the published names of its factors A (r, in) and B (out, r)."""
+    downs = [name for name in names if ".lora_A." in name]
+    return {
+        language_key(re.sub(r"\.lora_A\.(default\.)?", ".", name)): (name, name.replace(".lora_A.", ".lora_B."))
+        for name in downs
+    }
+
+
+def projector_key(official: str) -> str | None:
+    """Our name of a tensor of the projector, in SmartEdit's file or in LLaVA's."""
+    found = re.fullmatch(r"(?:model\.)?mm_projector\.(weight|bias)", official)
+    return f"linear.{found[1]}" if found else None
+
+
+def unet_key(official: str) -> str | None:
+    """Our name, the stock one, of a tensor of the UNet."""
+    return official.removeprefix("unet.")
+
+
+def clip_key(official: str) -> str | None:
+    """Our name of a tensor of one CLIP tower, of a whole CLIP or of the tower alone."""
+    ours = re.sub(r"^(vision|text)_model\.", "", official)
+    return None if ours.endswith("position_ids") else ours
+
+
+def vae_key(official: str) -> str | None:
+    """Our name, the stock one, of a tensor of the autoencoder; older files call its attention's projections otherwise."""
+    return _rewrite(official, _VAE)
 
 
 def qformer_key(official: str) -> str | None:

@@ -1,5 +1,7 @@
 """The multimodal language model: CLIP vision tower, linear projector and Llama, stock transformers parts.
 
+Another family of models fits in where these three methods are its own: `encode_view`, `project` and `positions` (`qwen.py`).
+
 It reads picture and instruction, words a reply, and in one pass over the 32 edit tokens after it gives the states that
 carry the edit. The picture's patch features take the place of the first `<img_0>` of a conversation.
 """
@@ -84,6 +86,18 @@ class MLLM(nn.Module):
         hidden = self.vision_tower(view, output_hidden_states=True).hidden_states
         return hidden[self.projector.config.select_layer][:, 1:]
 
+    def project(self, image_features: Tensor) -> Tensor:
+        """Patch features (B, P, image_width) as the language model reads them, (B, P, hidden)."""
+        return self.projector(image_features.to(self.projector.dtype))
+
+    def positions(self, spliced: Spliced, place: Tensor | None = None) -> Tensor | None:
+        """What the language model is told of where everything is: here `place`, counted positions (B, L), None for 0, 1, 2 ..."""
+        return place
+
+    def following(self, positions: Tensor, spliced: Spliced) -> Tensor:
+        """The position (B,) of the first word after the prompts, given `positions`."""
+        raise NotImplementedError
+
     def splice(
         self,
         input_ids: Tensor,
@@ -132,12 +146,10 @@ class MLLM(nn.Module):
         k = 1, 2, ... the k-th continuation, -1 padding. Each continuation sees the beginning and itself, at the positions it
         would have alone, so the result is that of separate rows at a fraction of the work.
         """
-        projected = None if image_features is None else self.projector(image_features.to(self.projector.dtype))
+        projected = None if image_features is None else self.project(image_features)
         spliced = self.splice(input_ids, projected, attention_mask, labels, has_picture, branch)
-        if branch is None:
-            states = self._run(spliced.embeds, spliced.attention_mask)
-        else:
-            states = self._run(spliced.embeds, *_branched(spliced.branch, spliced.attention_mask))
+        seen, place = (spliced.attention_mask, None) if branch is None else _branched(spliced.branch, spliced.attention_mask)
+        states = self._run(spliced.embeds, seen, self.positions(spliced, place))
         edit = (spliced.ids >= self.first_edit_token) & spliced.attention_mask.bool()
         return MLLMOutput(states, edit, None if labels is None else self.lm_loss(states, spliced.labels))
 
@@ -162,10 +174,12 @@ class MLLM(nn.Module):
 
         Greedy at temperature 0, otherwise sampled with `generator`. Prompts (B, T) are padded on the right.
         """
-        projected = None if image_features is None else self.projector(image_features.to(self.projector.dtype))
+        projected = None if image_features is None else self.project(image_features)
         prompt = self.splice(input_ids, projected, attention_mask)
         cache, mask, length = DynamicCache(), prompt.attention_mask, prompt.attention_mask.sum(dim=1)
-        state = self._run(prompt.embeds, mask, cache=cache)[torch.arange(len(length)), length - 1]
+        positions = self.positions(prompt)
+        following = length if positions is None else self.following(positions, prompt)
+        state = self._run(prompt.embeds, mask, positions, cache)[torch.arange(len(length)), length - 1]
         tokens, done = [], torch.zeros_like(length, dtype=torch.bool)
         for step in range(max_tokens):
             token = _choose(self._logits(state), temperature, generator).masked_fill(done, self._ends()[0])
@@ -174,7 +188,7 @@ class MLLM(nn.Module):
             if done.all():
                 break
             mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-            state = self._run(self._embed(token[:, None]), mask, (length + step)[:, None], cache)[:, -1]
+            state = self._run(self._embed(token[:, None]), mask, (following + step)[:, None], cache)[:, -1]
         return self._cut(torch.stack(tokens, dim=1))
 
     def with_edit_tokens(
@@ -226,7 +240,7 @@ class MLLM(nn.Module):
         return head(states.to(head.weight))
 
     def _ends(self) -> list[int]:
-        end = self.language_model.config.eos_token_id
+        end = self.language_model.config.get_text_config().eos_token_id
         return list(end) if isinstance(end, (list, tuple)) else [end]
 
     def _is_end(self, tokens: Tensor) -> Tensor:

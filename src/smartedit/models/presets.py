@@ -152,7 +152,12 @@ def build(name: str, vocab_size: int = 32035, parts: Collection[str] = PARTS) ->
     `vocab_size` is that of the one tokenizer of language model and, in `tiny`, text encoder.
     """
     tables = get_preset(name).tables
-    return {part: _MAKERS[part](dict(tables[part]), vocab_size) for part in PARTS if part in parts}
+    return {part: make(part, tables[part], vocab_size) for part in PARTS if part in parts}
+
+
+def make(part: str, table: Table, vocab_size: int = 32035) -> nn.Module:
+    """One fresh random part of the sizes in `table`."""
+    return _MAKERS[part](dict(table), vocab_size)
 
 
 def build_scheduler(name: str) -> SchedulerMixin:
@@ -177,7 +182,7 @@ def _vision_tower(table: Table, _: int) -> nn.Module:
 def _language_model(table: Table, vocab_size: int) -> nn.Module:
     ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
     fixed = {"rms_norm_eps": 1e-6, "tie_word_embeddings": False, **ids}
-    return LlamaForCausalLM(LlamaConfig(vocab_size=vocab_size, **fixed, **table))
+    return LlamaForCausalLM(LlamaConfig(**{"vocab_size": vocab_size, **fixed, **table}))
 
 
 def _text_encoder(table: Table, vocab_size: int) -> nn.Module:

@@ -1,0 +1,1 @@
+"""The published checkpoint: finding its files, reading them safely, and writing them as one of our pipeline folders."""
