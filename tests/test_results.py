@@ -51,7 +51,7 @@ def test_server_tables(name):
 
 @pytest.mark.parametrize("mark", ["trust", "trust-groups", "trust-editors"])
 def test_trust_tables(mark):
-    found = publisher()
+    found = program("recipes/publish_results.py")
     assert between(found.BENCH, mark) == found.trust_tables(json.loads(found.TRUST.read_text()))[mark]
 
 

@@ -14,7 +14,10 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 
 class Muon(torch.optim.Optimizer):
-    """For parameters of two dimensions or more; a convolution counts as the matrix (out, everything else). `lr` as for AdamW; decoupled `weight_decay`; Nesterov `momentum`."""
+    """For parameters of two dimensions or more; a convolution counts as the matrix (out, everything else).
+
+    `lr` is as for AdamW, `weight_decay` decoupled, `momentum` Nesterov's.
+    """
 
     def __init__(self, params, lr: float = 1e-3, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
