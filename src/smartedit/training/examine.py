@@ -24,7 +24,7 @@ from smartedit.world.replies import parse_reply
 PAIRS, SHOWN = 48, 8
 #: Stages whose language model has learned to reply, whose BIM points, whose UNet paints.
 READS = ("language", "align", "joint", "edit")
-POINTS = ("point", "edit")
+POINTS = ("point", "align", "edit")
 PAINTS = ("base", "joint", "edit")
 
 

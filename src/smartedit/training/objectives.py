@@ -204,26 +204,36 @@ def _coarse(region: Tensor) -> Tensor:
 def point(shop: Workshop, draw: Draw, batch: int) -> Losses:
     """BIM learns to point at what will change, told by the text encoder's states of the right reply: neither language model
     nor painter is needed for that. Boxes are smudged, so that it looks for kinds and colours itself."""
-    rng = draw.numpy
-    pictures, edits = _some_edits(shop, rng, batch)
-    asked = [(row, one) for row, some in enumerate(edits) for one in some if one.where is not None]
-    features = shop.mllm.encode_view(normalise_view(pictures.view))[[row for row, _ in asked]]
-    side = math.isqrt(features.shape[1])
-    wanted = torch.from_numpy(np.stack([one.where for _, one in asked])).view(-1, 1, side, side)
-    context = shop.text_context([smudged(one.reply, rng) for _, one in asked])
-    _, feature = shop.parts["bim"](context, features, (side, side))
-    missed = misplaced(feature, wanted, shop.code).mean()
-    return {"pointer": missed, "~pointed right": torch.tensor(pointing(shop.pointed(feature), wanted))}
+    pictures, edits = _some_edits(shop, draw.numpy, batch)
+    context = shop.text_context([smudged(one.reply, draw.numpy) for row in edits for one in row])
+    features = shop.mllm.encode_view(normalise_view(pictures.view)).repeat_interleave(READ, 0)
+    return _pointed(shop, context, features, edits)
 
 
 def align(shop: Workshop, draw: Draw, batch: int) -> Losses:
-    """Stage 1: the QFormer's output for the edit tokens meets the text encoder's states of the grounded reply."""
+    """Stage 1: the QFormer's output for the edit tokens meets the text encoder's states of the grounded reply.
+
+    BIM gets used to that output meanwhile.
+    """
     pictures, edits = _some_edits(shop, draw.numpy, batch)
     understanding, lm = understand(shop, edits, pictures.view, draw.numpy)
     context = shop.parts["qformer"](understanding.edit_states)
     with torch.no_grad():
         wanted = shop.text_context([one.reply for row in edits for one in row])
-    return {"lm": lm, "mse": F.mse_loss(context, wanted), "~left": _left(context, wanted), "~spread": context.std(0).mean()}
+    pointed = _pointed(shop, context.detach(), understanding.image_features, edits)
+    told = {"~left": _left(context, wanted), "~spread": context.std(0).mean()}
+    return {"lm": lm, "mse": F.mse_loss(context, wanted), **pointed, **told}
+
+
+def _pointed(shop: Workshop, context: Tensor, features: Tensor, edits: list[list[Asked]]) -> Losses:
+    """How far BIM's feature is from pointing at the patches that every edit changes, where these are known."""
+    where = [one.where for row in edits for one in row]
+    known = torch.tensor([place is not None for place in where])
+    side = math.isqrt(features.shape[1])
+    wanted = torch.from_numpy(np.stack([place for place in where if place is not None])).view(-1, 1, side, side)
+    _, feature = shop.parts["bim"](context[known], features[known], (side, side))
+    missed = misplaced(feature, wanted, shop.code).mean()
+    return {"pointer": missed, "~pointed right": torch.tensor(pointing(shop.pointed(feature), wanted))}
 
 
 def _some_edits(shop: Workshop, rng: np.random.Generator, batch: int) -> tuple[PictureBatch, list[list[Asked]]]:

@@ -54,7 +54,9 @@ STAGES = (
     ),
     Stage("base", objectives.base, {"unet": 6e-4}, samples=500_000, batch=24),
     Stage("point", objectives.point, {"bim": 1e-3}, samples=500_000, batch=48),
-    Stage("align", objectives.align, {"language_model": 4e-4, "qformer": 1e-3}, samples=100_000, batch=36),
+    Stage(
+        "align", objectives.align, {"language_model": 5e-4, "qformer": 1e-3, "bim": 3e-4}, samples=100_000, batch=36
+    ),
     Stage("joint", objectives.joint, {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4}, samples=500_000),
     Stage(
         "edit", objectives.edit, {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 2e-4}, samples=500_000
