@@ -21,7 +21,7 @@ FLOORS = (
     {"errors"},
     {"images", "conversation", "world"},
     {"region", "asking", "likeness", "provenance", "checksums", "models", "data"},
-    {"bundles", "guidance", "output", "machine", "training", "bench", "official"},
+    {"bundles", "guidance", "call", "machine", "training", "bench", "official"},
     {"denoising"},
     {"pipeline"},
     {"baseline"},

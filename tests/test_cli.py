@@ -117,16 +117,19 @@ def test_train_forwards(at_home, monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(command, "train", lambda *args: asked.append(args))
     monkeypatch.setattr(assembly, "assemble", lambda run, out: [])
-    assert run("train", "tiny", "--data", "d", "--out", "r", "--stage", "clip", "--share", 0.1, "--minutes", 2, "--seed", 5) == 0
-    size, data, out, stage, share, minutes, seed = asked[0]
+    told = ["--data", "d", "--out", "r", "--stage", "clip", "--share", 0.1, "--minutes", 2, "--seed", 5]
+    assert run("train", "tiny", *told, "--start-from", "tiny", "--freeze", "vae", "unet", "--scenes", 7) == 0
+    size, data, out, stage, share, minutes, seed, start, frozen, scenes = asked[0]
     assert (size, str(data), str(out), stage, share, minutes, seed) == ("tiny", "d", "r", "clip", 0.1, 2, 5)
+    assert start == bundles.find("tiny") and frozen == ["vae", "unet"] and scenes == 7
 
 
 def test_version_and_no_command(capsys):
-    for arguments, code in ((["--version"], 0), ([], 2), (["edit"], 2)):
+    for arguments, code in ((["--version"], 0), ([], 2), (["world"], 2)):
         with pytest.raises(SystemExit) as stopped:
             cli.main(arguments)
         assert stopped.value.code == code
+    assert run("edit") == 2 and len(capsys.readouterr().err.splitlines()[-1]) > 20
 
 
 def test_help_is_quick():

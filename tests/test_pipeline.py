@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from diffusers import DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler
+from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 from made_pictures import noise_picture, photo_like
@@ -152,12 +152,19 @@ def test_callback_sees_and_may_change_the_latents(pipe, scene):
     assert not latents.any()
 
 
-@pytest.mark.parametrize("kind", [DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler])
+@pytest.mark.parametrize("kind", [DPMSolverMultistepScheduler, DDPMScheduler])
 def test_schedulers_can_be_swapped(pipe, scene, kind):
-    swapped = SmartEditPipeline(**{**pipe.components, "scheduler": kind(prediction_type="epsilon")})
+    swapped = SmartEditPipeline(**{**pipe.components, "scheduler": kind.from_config(pipe.scheduler.config)})
     swapped.set_progress_bar_config(disable=True)
     first, again = (swapped(ASK, scene, num_inference_steps=2, seed=s, output_type="latent").images for s in (1, 1))
     assert torch.isfinite(first).all() and torch.equal(first, again)
+
+
+def test_a_scheduler_for_noise_is_refused(pipe, scene):
+    swapped = SmartEditPipeline(**{**pipe.components, "scheduler": EulerAncestralDiscreteScheduler(prediction_type="epsilon")})
+    swapped.set_progress_bar_config(disable=True)
+    with pytest.raises(ModelError, match="prediction_type"):
+        swapped(ASK, scene, num_inference_steps=1)
 
 
 @pytest.mark.parametrize("settings", [

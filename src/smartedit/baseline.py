@@ -9,10 +9,11 @@ import torch
 from diffusers import AutoencoderKL, SchedulerMixin, UNet2DConditionModel
 from transformers import CLIPTextModel, PreTrainedTokenizerBase
 
+from smartedit.call import Encoded
 from smartedit.conversation import CONTEXT_LENGTH, encode
 from smartedit.models.autoencoder import PatchAutoencoder
 from smartedit.models.smartedit import Condition
-from smartedit.pipeline import EditPipeline, Encoded
+from smartedit.pipeline import EditPipeline
 
 
 class BasePipeline(EditPipeline):

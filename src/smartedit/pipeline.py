@@ -14,7 +14,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from torch import Tensor
 from transformers import CLIPVisionModel, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from smartedit import asking, bundles, checksums, conversation, images, region
+from smartedit.call import Encoded, Request, SmartEditOutput, finished, joined
 from smartedit.denoising import Denoising, advance
 from smartedit.errors import InstructionError, ModelError, PictureError, SmartEditError
 from smartedit.guidance import branch_weights, branches
@@ -36,43 +36,9 @@ from smartedit.models.mllm import MLLM, Projector
 from smartedit.models.presets import is_anchored
 from smartedit.models.qformer import QFormer
 from smartedit.models.smartedit import Condition, SmartEdit, Understanding
-from smartedit.output import SmartEditOutput, joined
 from smartedit.world.replies import humanise
 
 OUTPUT_TYPES = ("pil", "np", "latent")
-
-
-@dataclass
-class Encoded:
-    """A picture made ready once, for any number of instructions.
-
-    `fitted` is the picture at its working size, `source` its latents (1, c, h, w), `decoded` what the decoder makes of
-    them, uint8 (H, W, 3); `features` is what the vision tower sees, (1, P, width), None for a pipeline without one.
-    """
-
-    fitted: images.Fitted
-    source: Tensor
-    decoded: np.ndarray
-    features: Tensor | None = None
-
-
-@dataclass
-class Request:
-    """One checked call: as many pictures as instructions and generators, and the settings they share."""
-
-    prompts: list[str]
-    pictures: list
-    masks: list[Image.Image | None]
-    generators: list[torch.Generator]
-    steps: int
-    weights: dict[str, float]
-    callback: Callable[[DiffusionPipeline, int, Any, dict], dict] | None = None
-    callback_names: Sequence[str] = ("latents",)
-
-    def rows(self, numbers: list[int]) -> Request:
-        """The request for some of its pictures."""
-        columns = ("prompts", "pictures", "masks", "generators")
-        return replace(self, **{name: [getattr(self, name)[n] for n in numbers] for name in columns})
 
 
 class EditPipeline(DiffusionPipeline):
@@ -414,17 +380,6 @@ class SmartEditPipeline(EditPipeline):
     def _features(self, square: Image.Image) -> Tensor:
         view = torch.from_numpy(images.view(square, self.vision_tower.config.image_size))[None]
         return self.model.mllm.encode_view(view.to(self._execution_device, self.vision_tower.dtype))
-
-
-def finished(
-    picture: Encoded, square: Image.Image, mask: Image.Image | None = None, keep_outside: bool = True
-) -> tuple[Image.Image, Image.Image]:
-    """The edited picture at its own size and its changed region, from the edited square; within `mask`, a `region.bound`."""
-    original, whole = picture.fitted.original, images.restore(square, picture.fitted)
-    weight = region.changed_region(picture.decoded, np.asarray(square))
-    kept, changed = region.compose(original, whole, weight, picture.fitted)
-    edited = kept if keep_outside else whole
-    return (edited, changed) if mask is None else region.within(mask, original, edited, changed)
 
 
 @contextmanager

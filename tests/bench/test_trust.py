@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from square_cases import square_case
 
 from smartedit.bench.measure import measure
 from smartedit.bench.report import read_runs
@@ -14,8 +15,6 @@ from smartedit.bench.trust import by_group, editors_table, overview, trust, writ
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """Six editors on eight squares; the truth lies wholly inside the mask, so outside it everyone but noise is perfect."""
-    from conftest import square_case
-
     from smartedit.bench.cases import Suite
     from smartedit.bench.editors import built_in
     from smartedit.bench.run import run

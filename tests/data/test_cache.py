@@ -17,7 +17,7 @@ def test_owner_of_a_patch_covers_it():
     ids = np.zeros((40, 40), int)
     ids[:20, :20] = 1  # object 1 fills a quarter
     ids[20:, 20:] = -2  # the mirror image of object 2 another
-    ids[20:22, :20] = 3  # object 3 only scratches a third: too little to own it, too much to call it empty
+    ids[20:21, :20] = 3  # object 3 scratches a third: too little to own it, little enough to call it empty
     assert owners(coverage(ids, 2)).tolist() == [1, 0, 0, 2]
     ids[20:25, :20] = 3
     cover = coverage(ids, 2)

@@ -82,11 +82,12 @@ def test_anchor_is_added(unet, inputs):
 
 
 @torch.no_grad()
-def test_twice_the_channels_are_something_new_and_how_much_of_it(unet, inputs):
-    anchor = torch.randn(2, 2, 8, 8)
-    new, gate = denoise(unet, *inputs).chunk(2, dim=1)
-    mixed = denoise(unet, *inputs, anchor=anchor)
-    torch.testing.assert_close(mixed, (1 - gate.sigmoid()) * anchor + gate.sigmoid() * new)
+@pytest.mark.parametrize("channels", [2, 3])
+def test_more_channels_are_something_new_and_how_much_of_it(unet, inputs, channels):
+    anchor = torch.randn(2, channels, 8, 8)
+    new, gate = denoise(unet, *inputs).split([channels, 4 - channels], dim=1)
+    share = gate.sigmoid().expand(-1, channels, -1, -1)
+    torch.testing.assert_close(denoise(unet, *inputs, anchor=anchor), (1 - share) * anchor + share * new)
 
 
 @torch.no_grad()

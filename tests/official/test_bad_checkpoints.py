@@ -7,7 +7,7 @@ import shutil
 from collections import namedtuple
 from pathlib import Path
 
-import conftest as made
+import made_checkpoint as made
 import pytest
 import torch
 from safetensors.torch import load_file, save_file

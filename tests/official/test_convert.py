@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import conftest as made
+import made_checkpoint as made
 import pytest
 import torch
 from made_pictures import noise_picture

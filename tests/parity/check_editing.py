@@ -56,10 +56,10 @@ class GivenConditions(EditPipeline):
     def _conditions(self, prompts, pictures):
         return (*self.given, [""] * len(prompts))
 
-    def _checked(self, prompt):
+    def checked(self, prompt):
         return prompt
 
-    def _notes(self, prompt, picture):
+    def notes(self, prompt, picture):
         return []
 
 

@@ -33,7 +33,7 @@ def test_an_untrained_editor_leaves_everything_undone(mini_run):
     mini_run.shop.parts["unet"].load_state_dict(Workshop.fresh("tiny").parts["unet"].state_dict())
     with torch.no_grad():
         losses = objectives.base(mini_run.shop, draw(0, 0), 4)
-    assert abs(losses["undone"].item() - 1) < 0.05
+    assert abs(losses["undone"].item() - 1) < 0.1
 
 
 def test_a_new_bim_changes_nothing(mini_run):

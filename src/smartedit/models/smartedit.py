@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from ..errors import ModelError
 from .bim import BIM
 from .mllm import MLLM
 from .qformer import QFormer
@@ -96,6 +97,8 @@ class SmartEdit(nn.Module):
     def denoise(self, noisy: Tensor, source: Tensor, t: Tensor | float, condition: Condition) -> Tensor:
         """Noisy and source latents (B, c, h, w) at time t -> prediction (B, c, h, w): noise, or the clean target if
         `anchored`."""
+        if not self.anchored and self.unet.config.out_channels != noisy.shape[1]:
+            raise ModelError('this UNet predicts the clean picture; use a scheduler with prediction_type="sample"')
         sample = torch.cat([noisy, source], dim=1)
         anchor = source if self.anchored else None
         return denoise(self.unet, sample, t, condition.context.to(sample.dtype), condition.feature, anchor)

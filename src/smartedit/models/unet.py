@@ -63,7 +63,8 @@ def denoise(
 
     With `anchor` (B, c, h, w), the source latents, the network only says what changes, so it need not learn to copy. That is
     how models whose scheduler predicts the clean sample are trained. A UNet with c output channels is added to the anchor;
-    one with 2 c says what to put in its place and, channel by channel, how much of it: `anchor + gate * (new - anchor)`.
+    one with more says what to put in its place and how much of it, `anchor + gate * (new - anchor)`: channels with a gate of
+    their own, and the last gate for all that follow (the fine detail, where latents are ordered by variance).
 
     A UNet with more input channels than `sample` has gets the rest as `position_channels`: words such as "on the left"
     and boxes in a reply then have something to point at from the first layer on.
@@ -77,5 +78,6 @@ def denoise(
         return output
     if output.shape[1] == anchor.shape[1]:
         return anchor + output
-    new, gate = output.chunk(2, dim=1)
-    return anchor + gate.sigmoid() * (new - anchor)
+    new, gate = output.split([anchor.shape[1], output.shape[1] - anchor.shape[1]], dim=1)
+    own = torch.arange(anchor.shape[1], device=gate.device).clamp_max(gate.shape[1] - 1)
+    return anchor + gate.sigmoid()[:, own] * (new - anchor)

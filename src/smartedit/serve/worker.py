@@ -23,9 +23,10 @@ import torch
 from PIL import Image
 
 from smartedit import conversation
+from smartedit.call import Encoded, finished
 from smartedit.denoising import Denoising, advance
 from smartedit.guidance import branch_weights
-from smartedit.pipeline import EditPipeline, Encoded, finished
+from smartedit.pipeline import EditPipeline
 from smartedit.serve.limits import Limits
 from smartedit.serve.metrics import Metrics
 from smartedit.serve.tickets import Asked, Busy, Closing, Edited, Finished, Partial, Ticket, TooLate, Unsound

@@ -113,7 +113,7 @@ class Workshop:
     def start_from(self, folder: Path) -> dict[str, dict[str, Tensor]]:
         """Take over what a saved model of this size has (and its rival beside it); gives the weights by part.
 
-        Raises TrainingError for a folder without parts or with another vocabulary.
+        Raises TrainingError for a folder without parts or with another vocabulary or shape.
         """
         words = PreTrainedTokenizerFast.from_pretrained(folder / "tokenizer").get_vocab()
         if words != self.tokenizer.get_vocab():
@@ -124,7 +124,10 @@ class Workshop:
         found = {name: sorted(place.glob("*.safetensors")) for name, place in places.items()}
         taken = {name: {k: v.float() for file in files for k, v in load_file(file).items()} for name, files in found.items() if files}
         for name, weights in taken.items():
-            self.parts[name].load_state_dict(weights)
+            try:
+                self.parts[name].load_state_dict(weights)
+            except RuntimeError as error:
+                raise TrainingError(f"{name} of {folder} has another shape than it has here; start without it") from error
         return taken
 
     def load_weights(self, folder: Path) -> list[str]:
@@ -139,7 +142,7 @@ class Workshop:
 def _start_quiet(unet: nn.Module, noisy: float = 0.2, source: float = 4.0, closed: float = -3.0) -> None:
     """First change next to nothing (gates almost closed), and see the source through the noise: latents are five times
     fainter than it."""
-    channels = unet.config.out_channels // 2
+    channels = get_preset("tiny").tables["vae"]["latent_channels"]
     unet.conv_in.weight[:, :channels] *= noisy
     unet.conv_in.weight[:, channels : 2 * channels] *= source
     nn.init.zeros_(unet.conv_out.weight)
