@@ -121,7 +121,7 @@ def test_train_forwards(at_home, monkeypatch, tmp_path):
     assert run("train", "tiny", *told, "--start-from", "tiny", "--freeze", "vae", "unet", "--scenes", 7) == 0
     size, data, out, stage, share, minutes, seed, start, frozen, scenes = asked[0]
     assert (size, str(data), str(out), stage, share, minutes, seed) == ("tiny", "d", "r", "clip", 0.1, 2, 5)
-    assert start == bundles.find("tiny") and frozen == ["vae", "unet"] and scenes == 7
+    assert start.name == "tiny" and frozen == ["vae", "unet"] and scenes == 7
 
 
 def test_version_and_no_command(capsys):

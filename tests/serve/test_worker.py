@@ -78,8 +78,8 @@ def test_a_result_does_not_depend_on_its_companions(pipe, make):
     """The documented tolerance: at most one value in a thousand differs from the edit alone, by one level of 255."""
     worker = make(pipe)
     asked = [
-        ask(seed=5, steps=2),
-        ask("make the cat blue", noise_picture(64, 70, seed=1), seed=6, steps=3, guidance_scale=3.0, image_guidance_scale=1.5),
+        ask(seed=7, steps=2),
+        ask("make the cat blue", noise_picture(64, 70, seed=1), seed=8, steps=3, guidance_scale=3.0, image_guidance_scale=1.5),
     ]
     tickets = [worker.submit(one) for one in asked]
     for one, ticket in zip(asked, tickets, strict=True):
