@@ -69,7 +69,7 @@ def test_a_run_may_begin_from_a_model_and_freeze_parts(mini_run, weights_folder,
         assert all(torch.equal(a, b) for a, b in zip(shop.parts[name].parameters(), again.parts[name].parameters(), strict=True))
     stage = replace(stage_named("align"), batch=6)
     list(run_stage(again, stage, mini_run.data, tmp_path / "b", share=stage.batch / stage.samples, frozen=("language_model",)))
-    assert {path.stem for path in (tmp_path / "b" / "align" / "weights").iterdir()} == {"qformer"}
+    assert {path.stem for path in (tmp_path / "b" / "align" / "weights").iterdir()} == {"qformer", "bim"}
 
 
 def test_another_vocabulary_is_refused(mini_run):

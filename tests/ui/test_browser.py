@@ -106,6 +106,7 @@ def said(page: Page) -> str:
     toast.wait_for()
     text = toast.inner_text()
     page.get_by_test_id("toast-close").last.click()
+    expect(page.get_by_test_id("toast-body")).to_have_count(0, timeout=PATIENCE)  # or the next call would read it again
     return text
 
 
