@@ -2,7 +2,7 @@
 
     python benchmarks/edit.py
 
-Prints one Markdown row a figure: medians of `REPEATS` edits in one process of its own, on two threads.
+Medians of `REPEATS` edits in one process of its own, on two threads; the table goes to docs/performance.md.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+from figures import UNMEASURED, keep, machine, where
 
 REPEATS = 7
 
@@ -53,17 +55,34 @@ def seconds_of_help() -> float:
     return statistics.median(spent)
 
 
+def table(results: dict) -> str:
+    """The Markdown table of `main`."""
+    if not results:
+        return UNMEASURED
+    rows = [
+        ("`smartedit --help`, s", results["help"], 0.3),
+        ("loading `tiny`, s", results["loading"], 5.0),
+        ("one edit, s", results["edit"], 3.0),
+    ]
+    rows += [(f"- of it {phase}, s", seconds, None) for phase, seconds in results["phases"].items()]
+    rows += [("peak memory, MiB", results["peak"], 1536.0)]
+    lines = [f"| {name} | {value:.2f} | {bound if bound is not None else '-'} |" for name, value, bound in rows]
+    return "\n".join(
+        ["| figure | measured | bound |", "| --- | --- | --- |", *lines, "", f"({where(results['machine'])})"]
+    )
+
+
 def main() -> None:
-    """Measure and print the table."""
-    result = measured()
-    rows = [("`smartedit --help`, s", seconds_of_help(), 0.3), ("loading `tiny`, s", result["loaded"], 5.0)]
-    rows += [("one edit, s", statistics.median(total for total, _ in result["spent"]), 3.0)]
-    for phase in result["spent"][0][1]:
-        rows.append((f"- of it {phase}, s", statistics.median(timings[phase] for _, timings in result["spent"]), None))
-    rows += [("peak memory, MiB", result["peak"], 1536.0)]
-    print("| figure | measured | bound |\n| --- | --- | --- |")
-    for name, value, bound in rows:
-        print(f"| {name} | {value:.2f} | {bound if bound is not None else '-'} |")
+    """Measure, print and keep."""
+    found = measured()
+    results = {
+        "machine": machine(), "help": seconds_of_help(), "loading": found["loaded"],
+        "edit": statistics.median(total for total, _ in found["spent"]),
+        "phases": {phase: statistics.median(timings[phase] for _, timings in found["spent"]) for phase in found["spent"][0][1]},
+        "peak": found["peak"],
+    }  # fmt: skip
+    print(table(results))
+    keep("edit", results, table(results))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How fast the world is drawn: `python benchmarks/render.py [--pictures 24] [--size 256] [--processes 2]`.
 
-Prints the median seconds a picture in one process and the pictures a second of several processes, anti-aliased.
+The median seconds a picture in one process and the pictures a second of several processes, anti-aliased; the table goes
+to docs/performance.md.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import argparse
 import time
 from multiprocessing import get_context
 from statistics import median
+
+from figures import UNMEASURED, keep, machine, where
 
 from smartedit.world.render import render
 from smartedit.world.sampling import sample_scene
@@ -30,8 +33,21 @@ def drawn(job: tuple[range, int, str]) -> int:
     return len(seeds)
 
 
+def table(results: dict) -> str:
+    """The Markdown table of `main`."""
+    if not results:
+        return UNMEASURED
+    rows = [
+        ("median, s a picture in one process", f"{results['median']:.3f}", "-"), ("slowest, s", f"{results['slowest']:.3f}", "-"),
+        (f"pictures a second in {results['processes']} processes", f"{results['rate']:.1f}", "12"),
+    ]  # fmt: skip
+    lines = [f"| {name} | {value} | {wanted} |" for name, value, wanted in rows]
+    note = f"({results['size']} px, {results['device']}; {where(results['machine'])})"
+    return "\n".join(["| figure | measured | wanted |", "| --- | --- | --- |", *lines, "", note])
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure, print and keep."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--pictures", type=int, default=24)
     options.add_argument("--size", type=int, default=256)
@@ -40,14 +56,18 @@ def main() -> None:
     told = options.parse_args()
     seconds(0, 16, told.device)  # compile
     times = [seconds(seed, told.size, told.device) for seed in range(told.pictures)]
-    print(f"median {median(times):.3f} s a picture of {told.size} px in one process (slowest {max(times):.3f} s)")
     with get_context("spawn").Pool(told.processes) as pool:
         list(pool.imap_unordered(drawn, [(range(1), 16, told.device)] * told.processes))  # start and load
         jobs = [(range(seed, seed + 1), told.size, told.device) for seed in range(told.pictures)]
         start = time.perf_counter()
         count = sum(pool.imap_unordered(drawn, jobs))
         taken = time.perf_counter() - start
-    print(f"{count / taken:.1f} pictures a second with {told.processes} processes")
+    results = {
+        "machine": machine(), "size": told.size, "device": told.device, "median": median(times), "slowest": max(times),
+        "processes": told.processes, "rate": count / taken,
+    }  # fmt: skip
+    print(table(results))
+    keep("render", results, table(results))
 
 
 if __name__ == "__main__":

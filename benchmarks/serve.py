@@ -3,8 +3,8 @@
     python benchmarks/serve.py --throughput
     python benchmarks/serve.py --soak 15
 
-Both start `smartedit serve` themselves, write what they measured into docs/results/serve.json and its tables into
-docs/performance.md. `--throughput` asks two servers, one with `--batch 1`, in turn. `--soak` sends 1.2 times the edits
+Both start `smartedit serve` themselves and write what they measured into docs/results/performance.json and its tables
+into docs/performance.md. `--throughput` asks two servers, one with `--batch 1`, in turn. `--soak` sends 1.2 times the edits
 that the server can do, and compares every answer with the same edit done alone.
 """
 
@@ -15,9 +15,6 @@ import asyncio
 import base64
 import contextlib
 import io
-import json
-import os
-import platform
 import re
 import statistics
 import subprocess
@@ -30,10 +27,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+from figures import UNMEASURED, keep, machine, where
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
-RESULTS, PAGE = ROOT / "docs/results/serve.json", ROOT / "docs/performance.md"
 CLIENTS = (1, 4, 8, 16)
 
 #: More than what a server can do, by which the soak presses it.
@@ -41,8 +37,6 @@ PRESSURE = 1.2
 
 #: How far an answer may be from the same edit alone: levels of 255, share of values.
 TOLERANCE = (1, 1e-3)
-
-UNMEASURED = "Not measured yet."
 
 
 @dataclass
@@ -178,16 +172,6 @@ async def _pressed(running: Server, rate: float, seconds: float, edits: list) ->
     return tally, memory
 
 
-def machine() -> dict:
-    """What it was measured on."""
-    import torch
-
-    import smartedit
-
-    cores = len(os.sched_getaffinity(0))
-    return {"cores": cores, "system": platform.machine(), "torch": torch.__version__.split("+")[0], "smartedit": smartedit.__version__}
-
-
 def throughput_table(results: dict) -> str:
     """The Markdown table of `throughput`."""
     if not results:
@@ -200,7 +184,7 @@ def throughput_table(results: dict) -> str:
         gain = together["edits_per_second"] / one_by_one["edits_per_second"]
         rates = f"{one_by_one['edits_per_second']:.2f} | {together['edits_per_second']:.2f} | {gain:.2f} x"
         lines.append(f"| {clients} | {rates} | {one_by_one['p95']:.2f} | {together['p95']:.2f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"({where(results['machine'])}; {results['seconds']:g} s a cell)"])
 
 
 def soak_table(results: dict) -> str:
@@ -215,22 +199,11 @@ def soak_table(results: dict) -> str:
         ("p95, s", f"{results['p95']:.2f}"), ("memory after the first minute, MiB", f"{results['memory_settled']:.0f}"),
         ("memory in the last minute, MiB", f"{results['memory_end']:.0f}"), ("growth", f"{results['growth']:.1%}"),
     ]  # fmt: skip
-    return "\n".join(["| figure | measured |", "| --- | ---: |", *(f"| {name} | {value} |" for name, value in rows)])
+    lines = [f"| {name} | {value} |" for name, value in rows]
+    return "\n".join(["| figure | measured |", "| --- | ---: |", *lines, "", f"({where(results['machine'])})"])
 
 
-TABLES = {"throughput": throughput_table, "soak": soak_table}
-
-
-def keep(name: str, results: dict) -> None:
-    """Write results into the file and their table into the page."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    RESULTS.write_text(json.dumps({**known, name: results}, indent=1) + "\n")
-    mark = f"serve-{name}"
-    page = re.sub(
-        f"(<!-- {mark}:begin -->\n).*?(\n<!-- {mark}:end -->)",
-        lambda found: found[1] + TABLES[name](results) + found[2], PAGE.read_text(), flags=re.S,
-    )  # fmt: skip
-    PAGE.write_text(page)
+TABLES = {"serve-throughput": throughput_table, "serve-soak": soak_table}
 
 
 def main() -> None:
@@ -243,11 +216,12 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="print the table and write nothing")
     parser.add_argument("options", nargs="*", help="more options of `smartedit serve`, after --")
     args = parser.parse_args()
-    name = "throughput" if args.throughput else "soak"
+    mark = "serve-throughput" if args.throughput else "serve-soak"
     results = throughput(args.seconds, args.options) if args.throughput else soak(args.soak, args.options)
-    print(TABLES[name](results))
+    table = TABLES[mark](results)
+    print(table)
     if not args.dry:
-        keep(name, results)
+        keep(mark, results, table)
 
 
 if __name__ == "__main__":

@@ -42,11 +42,20 @@ def test_training_table():
     assert between(CARD, "training") == program("recipes/publish_results.py").training_table(history)
 
 
-@pytest.mark.parametrize("name", ["throughput", "soak"])
-def test_server_tables(name):
-    bench = program("benchmarks/serve.py")
-    results = json.loads(bench.RESULTS.read_text()) if bench.RESULTS.exists() else {}
-    assert between(ROOT / "docs/performance.md", f"serve-{name}") == bench.TABLES[name](results.get(name, {}))
+@pytest.mark.parametrize(
+    ("mark", "file", "table"),
+    [
+        ("edit", "edit", "table"),
+        ("render", "render", "table"),
+        ("full-size", "full_size", "table"),
+        ("serve-throughput", "serve", "throughput_table"),
+        ("serve-soak", "serve", "soak_table"),
+    ],
+)
+def test_performance_tables(mark, file, table, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    bench, figures = program(f"benchmarks/{file}.py"), program("benchmarks/figures.py")
+    assert between(figures.PAGE, mark) == getattr(bench, table)(figures.kept(mark))
 
 
 @pytest.mark.parametrize("mark", ["trust", "trust-groups", "trust-editors"])

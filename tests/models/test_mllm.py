@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small import EDIT, FIRST_EDIT, PATCHES
+from transformers import DynamicCache
 
 from smartedit.data.sample import pad_branches
 from smartedit.errors import ModelError
@@ -111,12 +112,11 @@ def test_one_pass_equals_feeding_token_by_token(mllm):
     collected, present = mllm(ids, features).edit_states()
     assert present.shape == (1, 32) and present.all()
     embeds = mllm.splice(ids, mllm.projector(features)).embeds
-    start, cache = embeds.shape[1] - 32, None
-    output = mllm.language_model.model(inputs_embeds=embeds[:, :start], use_cache=True)
+    start, cache = embeds.shape[1] - 32, DynamicCache()
+    mllm.language_model.model(None, None, None, cache, inputs_embeds=embeds[:, :start], use_cache=True)
     for k in range(32):
-        cache = output.past_key_values
         step = embeds[:, start + k : start + k + 1]
-        output = mllm.language_model.model(inputs_embeds=step, past_key_values=cache, use_cache=True)
+        output = mllm.language_model.model(None, None, None, cache, inputs_embeds=step, use_cache=True)
         torch.testing.assert_close(collected[:, k], output.last_hidden_state[:, 0], atol=1e-4, rtol=1e-3)
 
 

@@ -220,11 +220,13 @@ class MLLM(nn.Module):
         self, embeds: Tensor, mask: Tensor, positions: Tensor | None = None, cache: DynamicCache | None = None
     ) -> Tensor:
         # The whole causal LM is called, not its inner model, so that offload hooks see the call.
+        # The cache goes by its place: its keyword has another name from one release of transformers 5 to the next.
         output = self.language_model(
+            None,
+            mask,
+            positions,
+            cache,
             inputs_embeds=embeds,
-            attention_mask=mask,
-            position_ids=positions,
-            past_key_values=cache,
             use_cache=cache is not None,
             output_hidden_states=True,
             logits_to_keep=1,
