@@ -32,10 +32,8 @@ def cluster(weights_folder):
 
 def replicas() -> list:
     """Handles of the replicas' actors."""
-    from ray.util.state import list_actors
-
-    names = [(actor.name, actor.ray_namespace) for actor in list_actors(filters=[("state", "=", "ALIVE")], detail=True)]
-    return [ray.get_actor(name, namespace) for name, namespace in names if "#editor#" in name]
+    named = [actor for actor in ray.util.list_named_actors(all_namespaces=True) if "#editor#" in actor["name"]]
+    return [ray.get_actor(actor["name"], actor["namespace"]) for actor in named]
 
 
 def test_no_accepted_request_is_lost_when_a_replica_is_killed(cluster):

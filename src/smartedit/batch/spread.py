@@ -6,37 +6,29 @@ or not at all and notes what made it, so an editor that takes over from another 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from smartedit.batch.jobs import Job
 from smartedit.batch.run import Editor, Outcome, Task, edit, settled
-from smartedit.errors import MissingExtra, SmartEditError
-from smartedit.images import first_line
+from smartedit.cluster import LOCAL, join
+from smartedit.errors import SmartEditError
 
 if TYPE_CHECKING:
     import ray
 
-#: The address that stands for a cluster of this machine alone, started for the run.
-LOCAL = "local"
-
-
 def over_ray(jobs: list[Job], task: Task, load: Callable[[], Editor], workers: int, address: str = LOCAL) -> Iterator[Outcome]:
     """Edit jobs with `workers` editors of the cluster at `address`, outcomes in the order they come.
 
-    `address` is `LOCAL`, `"auto"` (the cluster this machine belongs to) or Ray's `host:port`. Raises MissingExtra without
-    Ray, and SmartEditError when the cluster cannot be reached or has no room for one editor.
+    `address` is as for `cluster.join`, which raises MissingExtra without Ray, and SmartEditError when the cluster cannot be
+    reached.
     """
-    if find_spec("ray") is None:
-        raise MissingExtra("ray", "ray")
     if workers < 1:
         raise SmartEditError(f"workers is {workers}; give a number from 1 on")
+    join(address, cores=workers + 1)
     import ray
 
-    _join(address, workers)
     try:
         for row in _rows(jobs, task, load, workers).iter_rows():
             yield Outcome(**row)
@@ -64,14 +56,3 @@ def _rows(jobs: list[Job], task: Task, load: Callable[[], Editor], workers: int)
     asked = ray.data.from_items([asdict(job) for job in jobs], override_num_blocks=len(jobs))
     editors = ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers)
     return asked.map(_Worker, fn_constructor_args=(task, load), compute=editors, num_cpus=1)
-
-
-def _join(address: str, workers: int) -> None:
-    import ray
-
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    where = {"num_cpus": max(workers, 1) + 1} if address == LOCAL else {"address": address}
-    try:
-        ray.init(log_to_driver=False, include_dashboard=False, **where)
-    except Exception as error:  # a Ray that does not come up raises whatever comes to hand
-        raise SmartEditError(f"no Ray cluster at {address} ({first_line(error)}); see whether it runs with: ray status") from error

@@ -6,25 +6,21 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from smartedit.bench.workers import Job, each, shards
-from smartedit.errors import MissingExtra, SmartEditError
+from smartedit.cluster import LOCAL, join
+from smartedit.errors import SmartEditError
 
 
 def each_on_ray(
-    job: Job, tasks: Sequence, parts: int, deadline: float | None = None, address: str = "local", gpus: float = 0.0
+    job: Job, tasks: Sequence, parts: int, deadline: float | None = None, address: str = LOCAL, gpus: float = 0.0
 ) -> Iterator[tuple[int, Any]]:
     """As `workers.each`, by `parts` Ray tasks, each with one core and `gpus` GPUs, each with a worker process of its own.
 
-    `address` is the cluster's (`auto` finds a running one, `local` starts one here). Raises MissingExtra without Ray, and
-    SmartEditError when the cluster cannot be reached or a shard is lost with its machine; the same command goes on.
+    `address` is as for `cluster.join`. Raises MissingExtra without Ray, and SmartEditError when the cluster cannot be reached
+    or a shard is lost with its machine; the same command goes on.
     """
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtra("Ray", "ray") from error
-    try:
-        ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, include_dashboard=False if address == "local" else None)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise SmartEditError(f"no Ray cluster at {address} ({str(error).splitlines()[0]}); start one with: ray start --head") from error
+    join(address)
+    import ray
+
     part = ray.remote(num_cpus=1, num_gpus=gpus)(_part)
     running = [part.remote(job, [(number, tasks[number]) for number in shard], deadline) for shard in shards(len(tasks), parts)]
     while running:

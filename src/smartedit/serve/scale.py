@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-import ray
 from ray import serve
 from ray.exceptions import RayActorError, RayTaskError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from smartedit.cluster import LOCAL, join
 from smartedit.pipeline import EditPipeline
 from smartedit.serve.limits import Limits
 from smartedit.serve.metrics import Metrics
@@ -116,8 +117,7 @@ def start(load: Callable[[], EditPipeline], limits: Limits, least: int = 1, most
 
     `load` makes a replica's pipeline and runs there; `cores` is what a replica is given.
     """
-    if not ray.is_initialized():
-        ray.init(log_to_driver=False, logging_level="warning", include_dashboard=False)
+    join(os.environ.get("RAY_ADDRESS", LOCAL))
     deployment = serve.deployment(
         Replica,
         name="editor",
