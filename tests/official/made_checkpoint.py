@@ -38,7 +38,7 @@ def published_state(hidden: int = HIDDEN) -> dict[str, dict[str, torch.Tensor]]:
     torch.manual_seed(4)
     unet = UNet2DConditionModel(**UNET).state_dict()
     return {
-        "LLM-15000/adapter_model": random_state(language_shapes(VOCABULARY, hidden, LAYERS, 96, HEAD), 1),
+        "LLM-15000/adapter_model": random_state(language_shapes(VOCABULARY, hidden, LAYERS, 128, HEAD), 1),
         "embeddings_qformer/checkpoint-15000_embeddings_qformer": random_state(reading, 2),
         "modulate-15000/adapter_model": random_state(bim_shapes(WIDTH, WIDTH, 96, 32), 3),
         "unet-15000/adapter_model": {f"unet.{name}": t.clone() for name, t in unet.items()},
