@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -18,8 +19,7 @@ from smartedit.models.bim import BIM
 from smartedit.models.presets import get_preset
 from smartedit.models.qwen import QwenMLLM
 from smartedit.models.smartedit import SmartEdit
-from smartedit.training import objectives
-from smartedit.training.loop import draw
+from smartedit.training.stages import stage_named
 
 PICTURE, FIRST_EDIT, VOCABULARY, PATCH, MERGE = 7, 48, 80, 5, 2
 
@@ -82,10 +82,10 @@ def test_it_goes_through_the_losses_of_every_stage_that_reads(mini_run):
     own = {"bim": wider, "language_model": shop.mllm.language_model, "projector": torch.nn.Identity()}
     shop.parts = {**shop.parts, **own}
     assert isinstance(shop.model(with_bim=True), SmartEdit)
-    for objective in (objectives.language, objectives.align, objectives.joint, objectives.point, objectives.edit):
-        losses = objective(shop, draw(0, 1), 12)
+    for stage in (stage_named(name) for name in ("language", "align", "joint", "point", "edit")):
+        losses = stage.objective(shop, stage.lesson(shop, np.random.default_rng(0), 12), torch.Generator().manual_seed(1))
         total = sum(loss for name, loss in losses.items() if not name.startswith("~"))
-        assert math.isfinite(total), objective.__name__
+        assert math.isfinite(total), stage.name
         total.backward()
     assert shop.mllm.language_model.lm_head.weight.grad.abs().sum() > 0 and wider.image_in.weight.grad is not None
 

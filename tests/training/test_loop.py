@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from smartedit.errors import TrainingError
-from smartedit.training.loop import Plan, Run, draw
+from smartedit.training.loop import Lessons, Plan, Run
 
 PLAN = Plan("toy", samples=400, batch=2, rates={"net": 0.05})
 
@@ -20,11 +20,15 @@ def _parts():
 
 
 def _objective(parts):
-    def step(source):
-        x = torch.randn(8, 3, generator=source.torch)
-        return {"fit": (parts["frozen"](parts["net"](x)) - x[:, :1].tanh()).square().mean(), "~seen": x.mean()}
+    def step(x, generator):
+        noise = 0.01 * torch.randn(8, 1, generator=generator)
+        return {"fit": (parts["frozen"](parts["net"](x)) - x[:, :1].tanh() - noise).square().mean(), "~seen": x.mean()}
 
     return step
+
+
+def _lesson(rng):
+    return torch.from_numpy(rng.normal(size=(8, 3))).float()
 
 
 def _train(folder, plan=PLAN, stops=()):
@@ -32,7 +36,7 @@ def _train(folder, plan=PLAN, stops=()):
     run = Run(plan, parts, folder)
     for stop in (*stops, plan.steps):
         while run.step < stop:
-            run._one(_objective(parts))
+            run._one(_objective(parts), Lessons(_lesson, plan.seed)[run.step])
         if stop < plan.steps:
             run.save()
             parts = _parts()
@@ -50,7 +54,7 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path):
 def test_only_the_planned_parts_learn_and_the_loss_falls(tmp_path):
     parts = _parts()
     parts["frozen"] = nn.PReLU(init=0.5)
-    reports = list(Run(PLAN, parts, tmp_path).train(_objective(parts), every=20))
+    reports = list(Run(PLAN, parts, tmp_path).train(_lesson, _objective(parts), every=20))
     assert parts["frozen"].weight.item() == 0.5
     assert reports[-1].losses["fit"] < 0.5 * reports[0].losses["fit"]
     logged = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -59,7 +63,7 @@ def test_only_the_planned_parts_learn_and_the_loss_falls(tmp_path):
 
 def test_time_limit_stops_and_saves(tmp_path):
     parts = _parts()
-    list(Run(PLAN, parts, tmp_path).train(_objective(parts), seconds=0))
+    list(Run(PLAN, parts, tmp_path).train(_lesson, _objective(parts), seconds=0))
     assert (tmp_path / "state.pt").exists()
 
 
@@ -75,20 +79,27 @@ def test_nan_raises_the_alarm(tmp_path):
     parts = _parts()
     run = Run(PLAN, parts, tmp_path)
     with pytest.raises(TrainingError, match="loss became nan"):
-        run._one(lambda _: {"fit": parts["net"].weight.sum() * float("nan")})
+        run._one(lambda *_: {"fit": parts["net"].weight.sum() * float("nan")}, None)
 
 
 def test_a_constant_context_raises_the_alarm(tmp_path):
     parts = _parts()
 
-    def collapsed(source):
-        return {**_objective(parts)(source), "~spread": torch.tensor(1e-5)}
+    def collapsed(*given):
+        return {**_objective(parts)(*given), "~spread": torch.tensor(1e-5)}
 
     with pytest.raises(TrainingError, match="tells samples apart"):
-        list(Run(PLAN, parts, tmp_path).train(collapsed, every=20))
+        list(Run(PLAN, parts, tmp_path).train(_lesson, collapsed, every=20))
 
 
-def test_random_sources_depend_on_seed_and_step_alone():
-    one, same, other = draw(3, 5), draw(3, 5), draw(3, 6)
-    assert one.numpy.random() == same.numpy.random() != other.numpy.random()
-    assert torch.equal(torch.randn(4, generator=one.torch), torch.randn(4, generator=same.torch))
+def test_lessons_depend_on_seed_and_step_alone():
+    one, same, other = Lessons(_lesson, 3)[5], Lessons(_lesson, 3)[5], Lessons(_lesson, 3)[6]
+    assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_who_draws_the_lessons_does_not_matter(tmp_path):
+    alone, helped = _parts(), _parts()
+    plan = Plan("toy", samples=40, batch=2, rates={"net": 0.05})
+    list(Run(plan, alone, tmp_path / "alone").train(_lesson, _objective(alone)))
+    list(Run(plan, helped, tmp_path / "helped").train(_lesson, _objective(helped), workers=2))
+    assert torch.equal(alone["net"].weight, helped["net"].weight)

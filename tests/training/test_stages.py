@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from smartedit.errors import TrainingError
 from smartedit.models.smartedit import Condition
-from smartedit.training import objectives
+from smartedit.training import lessons, objectives
 from smartedit.training.command import train
-from smartedit.training.loop import draw
 from smartedit.training.stages import STAGES, history, load_so_far, prepare, run_stage, stage_named
 from smartedit.training.workshop import Workshop
 
@@ -46,9 +46,10 @@ def test_a_new_bim_changes_nothing(mini_run):
     mini_run.shop.parts["bim"].load_state_dict(build("tiny", 50, ("bim",))["bim"].state_dict())
     for part in mini_run.shop.parts.values():
         part.eval()
+    asked = lessons.edit(mini_run.shop, np.random.default_rng(0), 2)
     with torch.no_grad():
-        without = objectives.joint(mini_run.shop, draw(0, 1), 2)
-        with_bim = objectives.edit(mini_run.shop, draw(0, 1), 2)
+        without = objectives.joint(mini_run.shop, asked, torch.Generator().manual_seed(1))
+        with_bim = objectives.edit(mini_run.shop, asked, torch.Generator().manual_seed(1))
     assert torch.allclose(without["undone"], with_bim["undone"], atol=1e-6)
 
 

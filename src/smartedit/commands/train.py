@@ -19,6 +19,7 @@ def add(commands) -> None:
     train.add_argument("--start-from", metavar="NAME|FOLDER", help="take over the weights of this model (new runs only)")
     train.add_argument("--scenes", type=int, default=0, metavar="N", help="scenes to draw for the language side alone (default: 0)")
     train.add_argument("--freeze", nargs="+", default=[], metavar="PART", help="parts that stay as they are, such as text_encoder")
+    train.add_argument("--device", metavar="D", help="cpu, cuda or cuda:N (default: the first GPU, else the processor)")
     train.add_argument("--seed", type=int, default=0, metavar="N")
 
 
@@ -29,6 +30,8 @@ def _train(args) -> None:
 
     quiet()
     start = bundles.find(args.start_from, "SmartEditPipeline") if args.start_from else None
-    train(args.size, args.data, args.out, args.stage, args.share, args.minutes, args.seed, start, args.freeze, args.scenes)
+    train(
+        args.size, args.data, args.out, args.stage, args.share, args.minutes, args.seed, start, args.freeze, args.scenes, args.device
+    )  # fmt: skip
     for folder in assemble(args.out, args.out / "models"):
         print(f"wrote {folder}")

@@ -1,16 +1,28 @@
-"""The typed batches that training reads. Tensors are on the CPU; the loop moves them."""
+"""The typed batches that training reads. They are made on the CPU; stages move them to where the parts are."""
 
 from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import torch
 
+Self = TypeVar("Self", bound="Batch")
+
+
+class Batch:
+    """A dataclass of tensors, further batches, and words."""
+
+    def to(self: Self, device: torch.device | str) -> Self:
+        """The same with every tensor on `device`."""
+        held = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: value.to(device) for name, value in held.items() if isinstance(value, (torch.Tensor, Batch))})
+
 
 @dataclass
-class EditBatch:
+class EditBatch(Batch):
     """Pairs of pictures with the words that lead from one to the other.
 
     source, target: (B, C, h, w) latents; region: (B, 1, h, w), share of each cell that truly changes, 0 ... 1;
@@ -26,7 +38,7 @@ class EditBatch:
 
 
 @dataclass
-class PictureBatch:
+class PictureBatch(Batch):
     """Single pictures with what is known about them.
 
     view: (B, 3, V, V) uint8; patches: (B, P) int64, which object fills each patch of the view (k = k-th object of the
@@ -68,7 +80,7 @@ def flip(described: dict) -> dict:
 
 
 @dataclass
-class TextBatch:
+class TextBatch(Batch):
     """Conversations ready for the language model, padded on the right.
 
     ids, labels, mask: (B, T); labels are -100 where nothing is learned; the picture's place is the first `<img_0>` of a row.

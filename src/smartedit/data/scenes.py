@@ -10,6 +10,7 @@ import numpy as np
 
 from smartedit.data.cache import coverage
 from smartedit.world.describe import describe
+from smartedit.world.engine import in_order
 from smartedit.world.render import render
 from smartedit.world.sampling import sample_scene
 from smartedit.world.splits import SEEDS
@@ -20,16 +21,16 @@ SHARD = 256
 FIRST = SEEDS["train"].start + len(SEEDS["train"]) // 2
 
 
-def draw_scenes(out: Path, count: int, view_size: int, patch: int) -> int:
-    """Add shards of training scenes to a cache folder until it has `count` of them; returns how many shards were added."""
+def draw_scenes(out: Path, count: int, view_size: int, patch: int, processes: int | None = None) -> int:
+    """Add shards of training scenes to a cache folder until it has `count` of them, by several processes (None: one a core);
+    returns how many shards were added."""
     out.mkdir(parents=True, exist_ok=True)
-    added = 0
-    for number in range(-(-count // SHARD)):
-        path = out / f"scenes-{number:05d}.npz"
-        if not path.exists():
-            _draw_shard(path, range(FIRST + number * SHARD, FIRST + (number + 1) * SHARD), view_size, patch)
-            added += 1
-    return added
+    paths = [out / f"scenes-{number:05d}.npz" for number in range(-(-count // SHARD))]
+    seeds = [range(FIRST + number * SHARD, FIRST + (number + 1) * SHARD) for number in range(len(paths))]
+    missing = [(path, some, view_size, patch) for path, some in zip(paths, seeds, strict=True) if not path.exists()]
+    for _ in in_order(_draw_shard, iter(missing), processes if len(missing) > 1 else 1):
+        pass
+    return len(missing)
 
 
 def _draw_shard(path: Path, seeds: range, view_size: int, patch: int) -> None:

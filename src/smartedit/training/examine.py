@@ -34,7 +34,7 @@ def examine(shop: Workshop, stage: str, folder: Path, count: int = PAIRS) -> dic
     scores: dict[str, float] = {}
     for part in shop.parts.values():
         part.eval()
-    pairs = shop.validation.edits(range(min(count, len(shop.validation.pairs))))
+    pairs = shop.validation.edits(range(min(count, len(shop.validation.pairs)))).to(shop.device)
     condition = None
     if stage in READS:
         understanding = _understood(shop, pairs)
@@ -97,15 +97,15 @@ def _understood(shop: Workshop, pairs: EditBatch) -> Understanding:
     rows = [torch.tensor(edit_prompt(shop.tokenizer, words)) for words in pairs.instruction]
     ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
     mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-    return shop.model(with_bim=False).understand(ids, mask, view=normalise_view(pairs.view))
+    return shop.model(with_bim=False).understand(ids.to(shop.device), mask.to(shop.device), view=normalise_view(pairs.view))
 
 
 def _painted(shop: Workshop, pairs: EditBatch, condition: Condition | None) -> Tensor:
     """One step from pure noise; a stage that does not read is told the right reply and shown the region."""
     condition = condition or Condition(shop.text_context(pairs.reply), shop.code * pairs.region)
     last = shop.scheduler.config.num_train_timesteps - 1
-    t = torch.full((len(pairs.source),), last)
-    noise = torch.randn(pairs.source.shape, generator=torch.Generator().manual_seed(0))
+    t = torch.full((len(pairs.source),), last, device=shop.device)
+    noise = torch.randn(pairs.source.shape, generator=torch.Generator().manual_seed(0)).to(shop.device)
     noisy = shop.scheduler.add_noise(pairs.source, noise, t)
     return shop.model(with_bim=False).denoise(noisy, pairs.source, t, condition)
 
@@ -119,5 +119,5 @@ def _write_samples(shop: Workshop, path: Path, pairs: EditBatch, predicted: Tens
     """A row a pair: before, painted, truth."""
     columns = [shop.parts["vae"].decode(x[:SHOWN]).sample for x in (pairs.source, predicted, pairs.target)]
     rows = torch.cat([torch.cat(list(column), dim=1) for column in columns], dim=2)
-    pixels = ((rows.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    pixels = ((rows.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).cpu().numpy()
     Image.fromarray(pixels).save(path)

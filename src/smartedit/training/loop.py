@@ -14,10 +14,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from smartedit.errors import TrainingError
 from smartedit.training.muon import Muon
@@ -28,6 +30,8 @@ _OUTERMOST = re.compile(r"embed|lm_head|query_tokens|^\w+_in\.|^\w+_out\.")
 WARM_UP_STEPS = 100
 CLIP_NORM = 1.0
 SAVE_SECONDS = 120.0
+#: Lessons that every worker draws ahead.
+AHEAD = 4
 #: Standard deviation over a batch, of values of about unit size, below which a context counts as constant.
 COLLAPSED = 1e-3
 
@@ -50,14 +54,6 @@ class Plan:
 
 
 @dataclass
-class Draw:
-    """The random sources of one step."""
-
-    numpy: np.random.Generator
-    torch: torch.Generator
-
-
-@dataclass
 class Report:
     """One line of a run's log: losses are means over the steps since the last line."""
 
@@ -71,7 +67,20 @@ class Report:
         return f"step {self.step}/{self.steps}  {losses}  {self.samples_per_second:.1f} samples/s"
 
 
-Objective = Callable[[Draw], dict[str, Tensor]]
+#: Makes what a step is given from that step's random source, and its losses from that and a second one.
+Lesson = Callable[[np.random.Generator], Any]
+Objective = Callable[[Any, torch.Generator], dict[str, Tensor]]
+
+
+@dataclass
+class Lessons(Dataset):
+    """What every step of a run is given: depends on seed and step alone, whichever process draws it."""
+
+    lesson: Lesson
+    seed: int
+
+    def __getitem__(self, step: int) -> Any:
+        return self.lesson(np.random.default_rng([self.seed, step]))
 
 
 class Run:
@@ -111,13 +120,19 @@ class Run:
     def finished(self) -> bool:
         return self.step >= self.plan.steps
 
-    def train(self, objective: Objective, seconds: float = math.inf, every: int = 50) -> Iterator[Report]:
-        """Step until the plan is done or the time is up; yields a report every `every` steps and saves as it goes."""
+    def train(
+        self, lesson: Lesson, objective: Objective, seconds: float = math.inf, every: int = 50, workers: int = 0
+    ) -> Iterator[Report]:
+        """Step until the plan is done or the time is up; yields a report every `every` steps and saves as it goes.
+
+        `workers` processes draw lessons ahead; 0: this one draws them as they are needed.
+        """
         started = saved = reported = time.monotonic()
         last = self.step
-        recent: deque[dict[str, float]] = deque(maxlen=every)
+        upcoming = iter(self._lessons(lesson, workers))
+        recent: deque[dict[str, Tensor]] = deque(maxlen=every)
         while not self.finished and time.monotonic() - started < seconds:
-            recent.append(self._one(objective))
+            recent.append(self._one(objective, next(upcoming)))
             if self.step % every == 0 or self.finished:
                 now = time.monotonic()
                 yield self._report(recent, (self.step - last) * self.plan.batch / max(now - reported, 1e-9))
@@ -127,11 +142,16 @@ class Run:
                 saved = time.monotonic()
         self.save()
 
-    def _one(self, objective: Objective) -> dict[str, float]:
+    def _lessons(self, lesson: Lesson, workers: int) -> DataLoader:
+        ahead = {"multiprocessing_context": "fork", "prefetch_factor": AHEAD} if workers else {}
+        steps = range(self.step, self.plan.steps)
+        return DataLoader(Lessons(lesson, self.plan.seed), batch_size=None, sampler=steps, num_workers=workers, **ahead)
+
+    def _one(self, objective: Objective, lesson: Any) -> dict[str, float]:
         rate = self._rate()
         for group in self._groups():
             group["lr"] = group["peak"] * rate
-        losses = objective(draw(self.plan.seed, self.step))
+        losses = objective(lesson, torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step))
         total = sum(value for name, value in losses.items() if not name.startswith("~"))
         if not torch.isfinite(total):
             raise TrainingError(
@@ -146,7 +166,7 @@ class Run:
             optimizer.step()
         self.step += 1
         self._follow()
-        return {name.lstrip("~"): float(value.detach()) for name, value in losses.items()}
+        return {name.lstrip("~"): value.detach() for name, value in losses.items()}
 
     def _groups(self) -> list[dict]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
@@ -169,7 +189,7 @@ class Run:
 
     def _report(self, recent: deque, speed: float) -> Report:
         names = recent[-1].keys()
-        losses = {name: float(np.nanmean([r[name] for r in recent if name in r])) for name in names}
+        losses = {name: torch.stack([r[name].float().cpu() for r in recent if name in r]).nanmean().item() for name in names}
         self._watch(losses)
         report = Report(self.step, self.plan.steps, losses, speed)
         with open(self.folder / "log.jsonl", "a") as log:
@@ -200,7 +220,8 @@ class Run:
         path = self.folder / "state.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        device = next(iter(next(iter(self.average.values())).values())).device
+        state = torch.load(path, weights_only=True, map_location=device)
         self.step = state["step"]
         self.average = state["average"]
         for optimizer, kept in zip(self.optimizers, state["optimizers"], strict=True):
@@ -225,8 +246,3 @@ def _optimizers(parts: dict[str, nn.Module], rates: dict[str, float]) -> list[to
             groups += [{"params": found, "peak": rates[name]}] if found else []
     adam = torch.optim.AdamW(others, lr=0.0, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
     return [adam, Muon(matrices, lr=0.0)] if matrices else [adam]
-
-
-def draw(seed: int, step: int) -> Draw:
-    """The random sources of step `step` of a run with this seed."""
-    return Draw(np.random.default_rng([seed, step]), torch.Generator().manual_seed(seed * 1_000_003 + step))

@@ -11,7 +11,9 @@ import math
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
@@ -19,17 +21,18 @@ from smartedit.data.cache import Cache, build_cache, shard_pictures
 from smartedit.data.scenes import draw_scenes
 from smartedit.errors import TrainingError
 from smartedit.models.presets import get_preset
-from smartedit.training import objectives
+from smartedit.training import lessons, objectives
 from smartedit.training.examine import examine
-from smartedit.training.loop import Draw, Plan, Report, Run
+from smartedit.training.loop import Plan, Report, Run
 from smartedit.training.workshop import Workshop, save_weights
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One row: `rates` maps trained parts to peak learning rates; `samples` is the full recipe."""
+    """One row: what a step is given, what it minimises, the trained parts' peak learning rates; `samples` is the full recipe."""
 
     name: str
+    lesson: Callable[[Workshop, np.random.Generator, int], Any]
     objective: objectives.Objective
     rates: dict[str, float]
     samples: int
@@ -37,9 +40,10 @@ class Stage:
 
 
 STAGES = (
-    Stage("autoencoder", objectives.autoencoder, {"vae": 1e-3}, samples=100_000),
+    Stage("autoencoder", lessons.autoencoder, objectives.autoencoder, {"vae": 1e-3}, samples=100_000),
     Stage(
         "clip",
+        lessons.clip,
         objectives.clip,
         {"vision_tower": 1e-3, "text_encoder": 1e-3, "projector": 1e-3, "language_model": 1e-3, "contrast": 1e-3},
         samples=300_000,
@@ -47,19 +51,35 @@ STAGES = (
     ),
     Stage(
         "language",
+        lessons.language,
         objectives.language,
         {"projector": 5e-4, "language_model": 1e-3, "contrast": 5e-4},
         samples=2_000_000,
         batch=64,
     ),
-    Stage("base", objectives.base, {"unet": 6e-4}, samples=500_000, batch=24),
-    Stage("point", objectives.point, {"bim": 1e-3}, samples=500_000, batch=48),
+    Stage("base", lessons.base, objectives.base, {"unet": 6e-4}, samples=500_000, batch=24),
+    Stage("point", lessons.point, objectives.point, {"bim": 1e-3}, samples=500_000, batch=48),
     Stage(
-        "align", objectives.align, {"language_model": 5e-4, "qformer": 1e-3, "bim": 3e-4}, samples=100_000, batch=36
+        "align",
+        lessons.align,
+        objectives.align,
+        {"language_model": 5e-4, "qformer": 1e-3, "bim": 3e-4},
+        samples=100_000,
+        batch=36,
     ),
-    Stage("joint", objectives.joint, {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4}, samples=500_000),
     Stage(
-        "edit", objectives.edit, {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 2e-4}, samples=500_000
+        "joint",
+        lessons.edit,
+        objectives.joint,
+        {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4},
+        samples=500_000,
+    ),
+    Stage(
+        "edit",
+        lessons.edit,
+        objectives.edit,
+        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 2e-4},
+        samples=500_000,
     ),
 )
 
@@ -102,7 +122,11 @@ def prepare(
     patch = preset.tables["vision_tower"]["patch_size"]
     for split in ("train", "validation"):
         added = build_cache(
-            data / split, out / "cache" / split, lambda x: vae.encode(x).latent_dist.mode(), preset.view, patch
+            data / split,
+            out / "cache" / split,
+            lambda x: vae.encode(x.to(shop.device)).latent_dist.mode().cpu(),
+            preset.view,
+            patch,
         )
         say(f"{split}: {added} shards newly encoded")
     say(f"train: {draw_scenes(out / 'cache' / 'train', scenes, preset.view, patch)} shards of scenes newly drawn")
@@ -171,6 +195,7 @@ def run_stage(
     minutes: float = math.inf,
     seed: int = 0,
     frozen: Collection[str] = (),
+    workers: int = 0,
 ) -> Iterator[Report]:
     """Train one stage, all its parts but those `frozen`, for `share` of its samples or until the time is up.
 
@@ -180,15 +205,16 @@ def run_stage(
     if stage.name == "autoencoder":
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
     rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
-    plan = Plan(
-        stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed
-    )
+    plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed)
     run = Run(plan, shop.parts, out / stage.name)
 
-    def objective(draw: Draw):
-        return stage.objective(shop, draw, stage.batch)
+    def lesson(rng: np.random.Generator):
+        return stage.lesson(shop, rng, stage.batch)
 
-    yield from run.train(objective, minutes * 60)
+    def objective(given, generator: torch.Generator):
+        return stage.objective(shop, given.to(shop.device), generator)
+
+    yield from run.train(lesson, objective, minutes * 60, workers=workers)
     save_weights(run.averaged(), out / stage.name / "weights")
     shop.load_weights(out / stage.name / "weights")
     examine(shop, stage.name, out / stage.name)

@@ -63,21 +63,26 @@ class Workshop:
     code: Tensor = field(init=False)
 
     @classmethod
-    def fresh(cls, preset: str = "tiny", seed: int = 0) -> Workshop:
-        """Random parts of a preset, reproducible from the seed."""
+    def fresh(cls, preset: str = "tiny", seed: int = 0, device: str = "cpu") -> Workshop:
+        """Random parts of a preset, reproducible from the seed, on a device."""
         torch.manual_seed(seed)
         tokenizer = build_tokenizer(list(vocabulary()))
         parts = build(preset, len(tokenizer))
         tables = get_preset(preset).tables
         parts["contrast"] = ContrastHeads(tables["vision_tower"]["hidden_size"], tables["text_encoder"]["hidden_size"])
         _start_quiet(parts["unet"])
-        return cls(parts, tokenizer, build_scheduler(preset))
+        return cls({name: part.to(device) for name, part in parts.items()}, tokenizer, build_scheduler(preset))
 
     def __post_init__(self) -> None:
         width = self.parts["unet"].config.block_out_channels[0]
-        self.code = torch.randn(width, 1, 1, generator=torch.Generator().manual_seed(0)) * POINTED_SIZE
+        self.code = torch.randn(width, 1, 1, generator=torch.Generator().manual_seed(0)).to(self.device) * POINTED_SIZE
         first = edit_ids(self.tokenizer)[0]
         self.mllm = MLLM(self.parts["vision_tower"], self.parts["projector"], self.parts["language_model"], first)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parts are."""
+        return self.parts["unet"].device
 
     def model(self, with_bim: bool) -> SmartEdit:
         """The parts assembled; without BIM the feature is left out (stage `joint`)."""
@@ -107,7 +112,7 @@ class Workshop:
         ids = torch.zeros(len(rows), width, dtype=torch.long)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = torch.tensor(row)
-        return self.parts["text_encoder"](input_ids=ids).last_hidden_state
+        return self.parts["text_encoder"](input_ids=ids.to(self.device)).last_hidden_state
 
     @torch.no_grad()
     def start_from(self, folder: Path) -> dict[str, dict[str, Tensor]]:
@@ -159,5 +164,5 @@ def save_weights(weights: dict[str, dict[str, Tensor]], folder: Path) -> None:
 
 def normalise_view(view: Tensor) -> Tensor:
     """uint8 (B, 3, V, V) -> float, as CLIP's towers expect it."""
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (CLIP_MEAN, CLIP_STD))
+    mean, std = (torch.tensor(v, device=view.device).view(1, 3, 1, 1) for v in (CLIP_MEAN, CLIP_STD))
     return (view.float() / 255 - mean) / std

@@ -36,7 +36,7 @@ WORLD_VERSION = 1
 def stream(split: str, start: int, count: int, processes: int | None = None, size: int = 256) -> Iterator[Pair]:
     """The pairs of scenes number `start` to `start + count - 1`, in order, made by several processes."""
     tasks = ((split, index, size) for index in range(start, start + count))
-    for pairs in _in_order(make_pairs, tasks, processes):
+    for pairs in in_order(make_pairs, tasks, processes):
         yield from pairs
 
 
@@ -56,7 +56,7 @@ def build(
     with tqdm(total=pairs, initial=min(done, pairs), desc=split, unit="pair", disable=not progress) as bar:
         if done < pairs:
             shards = ((split, number, size, str(out)) for number in count_from(first))
-            for number, temporary in enumerate(_in_order(_make_shard, shards, processes), first):
+            for number, temporary in enumerate(in_order(_make_shard, shards, processes), first):
                 done += _keep(Path(temporary), _shard_path(out, split, number), pairs - done, bar)
                 if done >= pairs:
                     break
@@ -137,7 +137,7 @@ def _keep(temporary: Path, path: Path, room: int, bar: tqdm) -> int:
     return min(rows, room)
 
 
-def _in_order(function, tasks: Iterator[tuple], processes: int | None) -> Iterator:
+def in_order(function, tasks: Iterator[tuple], processes: int | None) -> Iterator:
     """`function(*task)` for every task, in order, computed at most a few tasks ahead by several processes."""
     processes = processes or os.cpu_count() or 1
     if processes == 1:

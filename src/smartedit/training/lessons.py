@@ -1,0 +1,263 @@
+"""What a step of each stage is given: random choices, words as token ids, true places, drawn from the cache on the CPU.
+
+One function a stage, `(shop, rng, batch) -> Batch`. None touches a part of the model, so that processes beside a GPU can
+draw lessons ahead of it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from smartedit.conversation import first_turn, picture_start
+from smartedit.data.asked import Asked, asked_of, real_asked, smudged
+from smartedit.data.mixture import Mixture
+from smartedit.data.sample import Batch, EditBatch, PictureBatch, TextBatch, pad_branches
+from smartedit.data.vision_language import knowledge_conversations, picture_turns
+from smartedit.models.mllm import EDIT_TOKENS
+from smartedit.models.presets import get_preset
+from smartedit.training.workshop import Workshop
+from smartedit.world.lexicon import NOUNS
+from smartedit.world.questions import caption, region_phrases
+from smartedit.world.scene import COLOURS
+
+MIXTURE = Mixture()
+#: Share of `base`'s texts that are the grounded reply instead of the instruction: it learns what places in words mean.
+GROUNDED = 0.6
+#: Share of `base`'s samples whose UNet is shown the true region, as the feature that BIM will supply later.
+POINTED = 0.8
+#: Questions and edits about one picture in `language`, edits about one in `align` and `point`; pairs of one in `edit`.
+QUESTIONS, EDITS, READ, TOGETHER = 2, 6, 6, 2
+#: Share of pictures that are shown with left and right exchanged where only the language side learns.
+TURNED = 0.5
+#: Pixels by which views are moved in `clip`.
+JITTER = 5
+#: Share of replies that edit tokens are read after with their boxes smudged, because the model's own are not perfect either.
+SMUDGED = 0.5
+#: What patches can be called; one past the end stands for "nothing".
+KINDS, PAINTS = list(NOUNS), list(COLOURS)
+
+
+@dataclass
+class Named(Batch):
+    """Patches with one owner and as many empty ones.
+
+    rows, places: (N,), which picture and which of its patches; kinds, colours: (N,), indices into `KINDS` and `PAINTS`.
+    """
+
+    rows: Tensor
+    places: Tensor
+    kinds: Tensor
+    colours: Tensor
+
+
+@dataclass
+class Seen(Batch):
+    """view: (B, 3, V, V) in 0 ... 255, moved a little; captions of the pictures; the phrase of every patch of `named`, ""
+    where there is no object, None where it is too hidden to talk about."""
+
+    view: Tensor
+    named: Named
+    captions: list[str]
+    phrases: list[str | None]
+
+
+@dataclass
+class Talk(Batch):
+    """view: (B, 3, V, V) uint8, the turns about each picture packed behind it, and conversations without a picture."""
+
+    view: Tensor
+    named: Named
+    turns: TextBatch
+    knowledge: TextBatch
+
+
+@dataclass
+class Painting(Batch):
+    """Pairs with the text that tells each; shown: (B, 1, h, w), where a UNet is pointed at, 0 where `pointed` (B,) is False."""
+
+    pairs: EditBatch
+    texts: list[str]
+    pointed: Tensor
+    shown: Tensor
+
+
+@dataclass
+class Places(Batch):
+    """view: (B, 3, V, V) uint8 with `READ` edits each, their replies, and, of the edits `known` (K,) among these, the share of
+    every patch that changes, `where` (K, 1, side, side)."""
+
+    view: Tensor
+    replies: list[str]
+    known: Tensor
+    where: Tensor
+
+
+@dataclass
+class Reading(Places):
+    """The same with the turns that edit tokens are read after."""
+
+    turns: TextBatch
+
+
+@dataclass
+class Edit(Batch):
+    """Pairs, `TOGETHER` of each picture of `view` (B / TOGETHER, 3, V, V), and the turns that ask for them."""
+
+    pairs: EditBatch
+    view: Tensor
+    turns: TextBatch
+
+
+def autoencoder(shop: Workshop, rng: np.random.Generator, batch: int) -> Tensor:
+    """Random crops (B, 3, 128, 128) of pictures, in [-1, 1]."""
+    pictures = shop.extra["pictures"]
+    top, left = rng.integers(0, 129, size=2)
+    crops = pictures[rng.integers(len(pictures), size=batch), top : top + 128, left : left + 128]
+    return torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def clip(shop: Workshop, rng: np.random.Generator, batch: int) -> Seen:
+    """Pictures, some seen from behind, moved a little."""
+    pictures = shop.train.pictures(rng.integers(len(shop.train.scenes), size=batch))
+    pictures = pictures.flipped(torch.from_numpy(rng.random(batch) < TURNED))
+    rows, places, owner = _owned_patches(pictures)
+    names = [region_phrases(described) for described in pictures.described]
+    told = [
+        names[i].get(pictures.described[i]["objects"][k - 1]["id"]) if k else ""
+        for i, k in zip(rows.tolist(), owner.tolist(), strict=True)
+    ]
+    captions = [caption(described, rng) for described in pictures.described]
+    return Seen(_jittered(pictures.view, rng), _named(pictures), captions, told)
+
+
+def _jittered(view: Tensor, rng: np.random.Generator) -> Tensor:
+    """Views moved by a few pixels and made a little lighter or darker: too little to change what fills a patch."""
+    padded = F.pad(view.float(), (JITTER,) * 4, mode="replicate")
+    side = view.shape[-1]
+    shifts = rng.integers(0, 2 * JITTER + 1, size=(len(view), 2)).tolist()
+    moved = [one[:, y : y + side, x : x + side] for one, (y, x) in zip(padded, shifts, strict=True)]
+    gain = torch.from_numpy(rng.uniform(0.85, 1.15, (len(view), 1, 1, 1)).astype(np.float32))
+    return (torch.stack(moved) * gain).clamp(0, 255)
+
+
+def _owned_patches(pictures: PictureBatch) -> tuple[Tensor, Tensor, Tensor]:
+    """Patches that belong to one object, and as many empty ones: the pictures they are of, which patches, their owners."""
+    empty, keep = (pictures.patches == 0).nonzero(), (pictures.patches > 0).nonzero()
+    rows, places = torch.cat([keep, empty[:: max(1, len(empty) // max(len(keep), 1))]]).T
+    return rows, places, pictures.patches[rows, places]
+
+
+def _named(pictures: PictureBatch) -> Named:
+    rows, places, owner = _owned_patches(pictures)
+    things = [pictures.described[i]["objects"][k - 1] if k else None for i, k in zip(rows.tolist(), owner.tolist(), strict=True)]
+    kinds, colours = (
+        torch.tensor([words.index(thing[key]) if thing else len(words) for thing in things], dtype=torch.long)
+        for key, words in (("kind", KINDS), ("colour", PAINTS))
+    )
+    return Named(rows, places, kinds, colours)
+
+
+def language(shop: Workshop, rng: np.random.Generator, batch: int) -> Talk:
+    """Turns about pictures, questions and edits, and conversations about what things are for."""
+    scenes, pictures, turned = _some_pictures(shop, rng, max(1, batch // (QUESTIONS + EDITS)))
+    edits = asked_of(shop.train, scenes, pictures, turned, EDITS, rng)
+    rows = [
+        [first_turn(shop.tokenizer, *turn) for turn in picture_turns(described, rng, QUESTIONS, "train")]
+        + [first_turn(shop.tokenizer, one.instruction, one.reply, edit_tokens=1) for one in asked]
+        for described, asked in zip(pictures.described, edits, strict=True)
+    ]
+    knowledge = knowledge_conversations(shop.tokenizer, max(1, batch // 16), rng, QUESTIONS + EDITS)
+    return Talk(pictures.view, _named(pictures), _packed(shop, rows), knowledge)
+
+
+def _some_pictures(shop: Workshop, rng: np.random.Generator, count: int) -> tuple[list[int], PictureBatch, Tensor]:
+    """Random scenes, their pictures, and which of these show left and right exchanged."""
+    scenes = [int(i) for i in rng.integers(len(shop.train.scenes), size=count)]
+    turned = torch.from_numpy(rng.random(count) < TURNED)
+    return scenes, shop.train.pictures(scenes).flipped(turned), turned
+
+
+def _packed(shop: Workshop, rows: list) -> TextBatch:
+    return pad_branches(picture_start(shop.tokenizer), rows)
+
+
+def base(shop: Workshop, rng: np.random.Generator, batch: int) -> Painting:
+    """Pairs told by their instruction or by the grounded reply; most are pointed at their region."""
+    pairs = shop.train.edits(MIXTURE.draw(shop.train, batch, rng))
+    grounded = rng.random(batch) < GROUNDED
+    texts = [reply if g else said for g, said, reply in zip(grounded, pairs.instruction, pairs.reply, strict=True)]
+    pointed = torch.from_numpy(rng.random(batch) < POINTED)
+    return Painting(pairs, texts, pointed, _pointing(pairs.region, rng) * pointed[:, None, None, None])
+
+
+def _pointing(region: Tensor, rng: np.random.Generator) -> Tensor:
+    """True regions (B, 1, h, w) as a model that is not quite sure would show them: on the coarse grid of its patches, fainter,
+    with a fainter hint of another place. The UNet so learns to decide for the strongest."""
+
+    def some(low: float, high: float, share: float, otherwise: float) -> Tensor:
+        chosen, values = rng.random((2, len(region), 1, 1, 1))
+        return torch.from_numpy(np.where(chosen < share, low + (high - low) * values, otherwise).astype(np.float32))
+
+    seen = torch.where(some(0, 1, 0.75, 1.0) < 1, coarse(region), region)
+    shown = some(0.5, 1.1, 0.6, 1.0) * seen
+    return torch.maximum(shown, some(0.0, 0.45, 0.4, 0.0) * seen.roll(1, 0))
+
+
+def coarse(region: Tensor) -> Tensor:
+    """Maps (B, 1, h, w) as the patches of the view can show them."""
+    side = math.isqrt(get_preset("tiny").patches)
+    return F.interpolate(F.interpolate(region, size=(side, side), mode="area"), size=region.shape[-2:], mode="bilinear")
+
+
+def point(shop: Workshop, rng: np.random.Generator, batch: int) -> Places:
+    """Pictures with edits whose replies have smudged boxes, so that who reads them looks for kinds and colours itself."""
+    pictures, edits = _some_edits(shop, rng, batch)
+    return Places(pictures.view, [smudged(one.reply, rng) for row in edits for one in row], *_known(edits))
+
+
+def align(shop: Workshop, rng: np.random.Generator, batch: int) -> Reading:
+    """Pictures with edits, the right replies, and the turns to read."""
+    pictures, edits = _some_edits(shop, rng, batch)
+    replies = [one.reply for row in edits for one in row]
+    return Reading(pictures.view, replies, *_known(edits), _turns(shop, edits, rng))
+
+
+def _some_edits(shop: Workshop, rng: np.random.Generator, batch: int) -> tuple[PictureBatch, list[list[Asked]]]:
+    """Random pictures with `READ` edits each."""
+    scenes, pictures, turned = _some_pictures(shop, rng, max(1, batch // READ))
+    return pictures, asked_of(shop.train, scenes, pictures, turned, READ, rng)
+
+
+def _known(edits: list[list[Asked]]) -> tuple[Tensor, Tensor]:
+    """Which edits' places are known, and these places."""
+    places = [one.where for row in edits for one in row]
+    known = [i for i, place in enumerate(places) if place is not None]
+    side = math.isqrt(get_preset("tiny").patches)
+    where = np.stack([places[i] for i in known]) if known else np.zeros((0, side * side), np.float32)
+    return torch.tensor(known, dtype=torch.long), torch.from_numpy(where).view(-1, 1, side, side)
+
+
+def _turns(shop: Workshop, edits: list[list[Asked]], rng: np.random.Generator) -> TextBatch:
+    """Edits as turns with all edit tokens. A share of replies is `SMUDGED`; nothing is learned from their words."""
+
+    def turn(one: Asked) -> tuple[list[int], list[int]]:
+        blurred = rng.random() < SMUDGED
+        heard = smudged(one.reply, rng) if blurred else one.reply
+        return first_turn(shop.tokenizer, one.instruction, heard, EDIT_TOKENS, learned=not blurred)
+
+    return _packed(shop, [[turn(one) for one in row] for row in edits])
+
+
+def edit(shop: Workshop, rng: np.random.Generator, batch: int) -> Edit:
+    """Pairs of the mixture, several of each picture."""
+    chosen = MIXTURE.draw(shop.train, max(1, batch // TOGETHER), rng)
+    rows = [shop.train.together(pair, TOGETHER, rng) for pair in chosen]
+    pairs = shop.train.edits([pair for row in rows for pair in row])
+    asked = [real_asked(shop.train, row, get_preset("tiny").patches) for row in rows]
+    return Edit(pairs, pairs.view[::TOGETHER], _turns(shop, asked, rng))
