@@ -2,8 +2,9 @@
 
     python benchmarks/full_size.py 7b --precision bf16 --device cuda
 
-The table goes to docs/performance.md, one row a phase. `published` repeats what the published scripts do: the language model in float32, one token at a
-time (the words of the reply and the edit tokens), then 100 steps of three branches in float16.
+The table goes to docs/performance.md, one row a phase. `--published` repeats what the published scripts do: the language
+model in float32, one token at a time (the words of the reply and the edit tokens), then 100 steps of three branches in
+float16.
 """
 
 from __future__ import annotations

@@ -109,8 +109,8 @@ def _close(picture: np.ndarray, wanted: np.ndarray) -> bool:
     return difference.max() <= TOLERANCE[0] and (difference > 0).mean() <= TOLERANCE[1]
 
 
-async def closed_loop(address: str, clients: int, seconds: float, edits: list) -> dict:
-    """So many clients, each asking again as soon as it was answered."""
+async def closed_loop(address: str, clients: int, seconds: float, edits: list) -> tuple[Tally, float]:
+    """So many clients, each asking again as soon as it was answered; what became of it, and the seconds that took."""
     tally, began = Tally(), time.perf_counter()
 
     async def client(number: int) -> None:
@@ -121,30 +121,40 @@ async def closed_loop(address: str, clients: int, seconds: float, edits: list) -
 
     async with httpx.AsyncClient(base_url=address, timeout=300) as http:
         await asyncio.gather(*(client(number) for number in range(clients)))
-    spent = time.perf_counter() - began
-    p50, p95 = np.percentile(tally.seconds, [50, 95])
-    rate = len(tally.seconds) / spent
-    return {"clients": clients, "edits_per_second": round(rate, 3), "p50": round(p50, 3), "p95": round(p95, 3), "ends": dict(tally.ends)}
+    return tally, time.perf_counter() - began
 
 
 def throughput(seconds: float, options: list[str]) -> dict:
-    """Rates and waiting times by number of clients, one by one and together."""
+    """Rates and waiting times by number of clients, one by one and together.
+
+    Every cell is measured in two halves, the second in opposite order, so that a machine that slows down or warms up does
+    so for both.
+    """
     edits, rows = asked(), []
     with server("--batch", "1", *options) as single, server("--batch", "8", *options) as together:
-        for each in (single, together):
+        servers = {1: single, 8: together}
+        for each in servers.values():
             asyncio.run(closed_loop(each.address, 1, min(5, seconds), edits))  # the first edits also warm up
         for clients in CLIENTS:
-            for batch, each in ((1, single), (8, together)):
-                rows.append({"batch": batch, **asyncio.run(closed_loop(each.address, clients, seconds, edits))})
-                print(rows[-1], file=sys.stderr)
+            halves = [(batch, *asyncio.run(closed_loop(servers[batch].address, clients, seconds / 2, edits))) for batch in (1, 8, 8, 1)]
+            rows += [_row(clients, batch, [half[1:] for half in halves if half[0] == batch]) for batch in servers]
+            print(*rows[-2:], sep="\n", file=sys.stderr)
     return {"machine": machine(), "seconds": seconds, "rows": rows}
+
+
+def _row(clients: int, batch: int, halves: list[tuple[Tally, float]]) -> dict:
+    spent = [seconds for tally, _ in halves for seconds in tally.seconds]
+    p50, p95 = (round(float(value), 3) for value in np.percentile(spent, [50, 95]))
+    rate, ends = len(spent) / sum(seconds for _, seconds in halves), sum((tally.ends for tally, _ in halves), Counter())
+    return {"batch": batch, "clients": clients, "edits_per_second": round(rate, 3), "p50": p50, "p95": p95, "ends": dict(ends)}
 
 
 def soak(minutes: float, options: list[str]) -> dict:
     """What becomes of requests that come faster than they can be done, and of the server's memory."""
     edits = asked()
     with server("--batch", "8", "--queue", "16", *options) as running:
-        capacity = asyncio.run(closed_loop(running.address, 16, 60 * min(1, minutes), edits))["edits_per_second"]
+        done, seconds = asyncio.run(closed_loop(running.address, 16, 60 * min(1, minutes), edits))
+        capacity = round(len(done.seconds) / seconds, 3)
         tally, memory = asyncio.run(_pressed(running, PRESSURE * capacity, 60 * minutes, edits))
     each = max(1, len(memory) // max(1, round(minutes)))  # samples a minute
     settled, end = statistics.mean(memory[each : 2 * each] or memory), statistics.mean(memory[-each:])
