@@ -162,6 +162,7 @@ def soak(minutes: float, options: list[str]) -> dict:
         "machine": machine(), "minutes": minutes, "capacity": capacity, "requests": sum(tally.ends.values()), "ends": dict(tally.ends),
         "p50": round(float(np.median(tally.seconds)), 3), "p95": round(float(np.percentile(tally.seconds, 95)), 3),
         "memory_settled": round(settled, 1), "memory_end": round(end, 1), "growth": round(end / settled - 1, 4),
+        "memory_by_minute": [round(statistics.mean(memory[k : k + each])) for k in range(0, len(memory), each)],
     }  # fmt: skip
 
 

@@ -37,15 +37,18 @@ REMEMBERED = 64
 
 @dataclass(eq=False)
 class Edit:
-    """One picture of a ticket on its way, `together` with its others; `picture` and `denoising` are there once it was admitted."""
+    """One picture of a ticket on its way; `picture` and `denoising` are there once it was admitted.
+
+    `results` is shared with the ticket's other edits: what is done, and how many patches were read for it. It holds no
+    edits: those would refer to each other and keep their pictures and tensors until the garbage collector comes by.
+    """
 
     ticket: Ticket
     number: int
-    together: list[Edit]
+    results: list[tuple[Edited, int] | None]
     picture: Encoded | None = None
     denoising: Denoising | None = None
     reply: str = ""
-    result: Edited | None = None
 
 
 @dataclass
@@ -82,9 +85,8 @@ class Worker:
                 raise Closing
             if len(self._waiting) + len(asked.pictures) > self.limits.queue + self._room():
                 raise Busy(min(60, max(1, math.ceil(len(self._waiting) * self._pace))))
-            edits: list[Edit] = []
-            edits += [Edit(ticket, number, edits) for number in range(len(asked.pictures))]
-            self._waiting.extend(edits)
+            results: list[tuple[Edited, int] | None] = [None] * len(asked.pictures)
+            self._waiting.extend(Edit(ticket, number, results) for number in range(len(asked.pictures)))
             self.metrics.waiting.set(len(self._waiting))
             self._changed.notify()
         return ticket
@@ -192,9 +194,11 @@ class Worker:
             ticket = edit.ticket
             picture, changed = finished(edit.picture, square, ticket.asked.mask)
             notes = self.pipe.notes(ticket.asked.prompt, edit.picture)
-            edit.result = Edited(picture, changed, edit.reply, notes, ticket.asked.seeds[edit.number])
-            if all(other.result for other in edit.together):
-                self._end(ticket, "done", Finished([other.result for other in edit.together], self._tokens(edit.together)))
+            patches = 0 if edit.picture.features is None else edit.picture.features.shape[1]
+            edit.results[edit.number] = (Edited(picture, changed, edit.reply, notes, ticket.asked.seeds[edit.number]), patches)
+            if all(edit.results):
+                done, read = zip(*edit.results, strict=True)
+                self._end(ticket, "done", Finished(list(done), self._tokens(ticket.asked.prompt, sum(read), len(done))))
         except Exception as error:
             self._fail([edit], error)
 
@@ -227,11 +231,10 @@ class Worker:
         value = getattr(asked, name)
         return self.pipe.config[name] if value is None else value
 
-    def _tokens(self, edits: list[Edit]) -> dict[str, int]:
-        """What went in and out, in tokens: words, patches of each picture, edit tokens."""
-        words = len(conversation.encode(self.pipe.tokenizer, edits[0].ticket.asked.prompt))
-        patches = [0 if edit.picture.features is None else edit.picture.features.shape[1] for edit in edits]
-        return {"text": words, "image": sum(patches), "output": len(conversation.EDIT_TOKENS) * len(edits)}
+    def _tokens(self, prompt: str, patches: int, count: int) -> dict[str, int]:
+        """What went in and out, in tokens: words, patches of all pictures, edit tokens."""
+        words = len(conversation.encode(self.pipe.tokenizer, prompt))
+        return {"text": words, "image": patches, "output": len(conversation.EDIT_TOKENS) * count}
 
 
 def _shapes(edit: Edit) -> tuple:
