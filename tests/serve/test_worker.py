@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -72,6 +74,20 @@ def make(rival):
     yield make
     for worker in made:
         worker.close()
+
+
+def test_a_finished_edit_leaves_nothing_behind(make):
+    """Without the garbage collector: nothing that was made for an edit refers to itself."""
+    worker = make()
+    gc.disable()
+    try:
+        ticket = worker.submit(ask(n=2))
+        assert len(result(ticket).edits) == 2
+        gone = weakref.ref(ticket)
+        del ticket
+        assert eventually(lambda: gone() is None, 10)
+    finally:
+        gc.enable()
 
 
 def test_a_result_does_not_depend_on_its_companions(pipe, make):
