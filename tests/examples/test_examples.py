@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import json
 import runpy
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from made_pictures import noise_picture
+from serving import served
 
 from smartedit import bundles, images
+from smartedit.commands.options import pipeline
+from smartedit.serve.limits import Limits
+from smartedit.serve.worker import Worker
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -49,35 +47,12 @@ def test_many_instructions(run, capsys):
     assert capsys.readouterr().out.startswith("edited-1.png: remove the red apple -> ")
 
 
-class _Endpoint(BaseHTTPRequestHandler):
-    """POST /v1/images/edits as the client expects it; what was asked is kept."""
-
-    asked: ClassVar[list[tuple[str, bytes]]] = []
-
-    def do_POST(self):
-        self.asked.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-        data = io.BytesIO()
-        noise_picture(50, 40, seed=1).save(data, "PNG")
-        body = json.dumps({"created": 0, "data": [{"b64_json": base64.b64encode(data.getvalue()).decode()}]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-def test_call_the_server(run, monkeypatch):
-    server = HTTPServer(("127.0.0.1", 0), _Endpoint)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{server.server_port}/v1")
+def test_call_the_server(run, monkeypatch, weights_folder):
+    worker = Worker(pipeline(weights_folder / "tiny"), Limits())
     try:
-        run("call_the_server.py", "kitchen.png", "remove the red apple")
+        with served(worker) as address:
+            monkeypatch.setenv("OPENAI_BASE_URL", f"{address}/v1")
+            run("call_the_server.py", "kitchen.png", "remove the red apple")
     finally:
-        server.shutdown()
-        server.server_close()
-    ((path, body),) = _Endpoint.asked
-    assert path == "/v1/images/edits" and b"remove the red apple" in body and b'name="seed"' in body and b"\x89PNG" in body
+        worker.close()
     assert images.open("edited.png").size == (50, 40)
