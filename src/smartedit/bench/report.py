@@ -223,10 +223,18 @@ def write_report(out: str | Path, cases: Sequence[Planned] = (), worst: int = 24
     write_whole(out / "report.md", lambda file: file.write(markdown(result).encode()))
     planned = {case.id: case for case in cases}
     if planned:
+        _find_pictures(out, runs)
         write_page(out, result, runs, planned)
         for run in runs:
             _write_worst(out / run.name, [row for row in worst_first(run) if row["status"] != "unaskable"][:worst], planned)
     return out / "report.md"
+
+
+def _find_pictures(out: Path, runs: Sequence[Run]) -> None:
+    for run in runs:
+        answers = (out / run.name / "pictures" / f"{row['id']}.png" for row in run.rows if row["status"] in ANSWERED)
+        if gone := next((path for path in answers if not path.exists()), None):
+            raise SmartEditError(f"{gone} is gone, though a result tells of it; delete {out / run.name} and run that editor again")
 
 
 def _write_worst(folder: Path, rows: Sequence[Mapping], planned: Mapping[str, Planned]) -> None:
