@@ -106,7 +106,7 @@ def test_the_report_is_written_whole(measured, squares):
 def test_an_answer_that_is_gone_is_named(measured, squares):
     next((measured / "half" / "pictures").iterdir()).unlink()
     with pytest.raises(SmartEditError, match=r"is gone.*delete .*half and run"):
-        write_report(measured, squares)
+        write_report(measured, squares.cases)
 
 
 def test_a_report_without_cases_draws_no_sheet(measured):
