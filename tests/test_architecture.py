@@ -20,7 +20,7 @@ ROOT = Path(smartedit.__file__).parent
 FLOORS = (
     {"errors"},
     {"images", "conversation", "world"},
-    {"region", "asking", "likeness", "provenance", "checksums", "models", "data"},
+    {"region", "asking", "likeness", "provenance", "checksums", "cluster", "models", "data"},
     {"bundles", "guidance", "call", "machine", "training", "bench", "official"},
     {"denoising"},
     {"pipeline"},
@@ -36,7 +36,7 @@ ALLOWED: dict[tuple[str, str], str] = {}
 
 #: Rooms that must work where torch is not installed.
 WITHOUT_TORCH = (
-    "errors", "images", "region", "asking", "likeness", "provenance", "checksums", "bundles", "machine", "batch", "world", "bench",
+    "errors", "images", "region", "asking", "likeness", "provenance", "checksums", "cluster", "bundles", "machine", "batch", "world", "bench",
     "commands", "cli",
 )  # fmt: skip
 

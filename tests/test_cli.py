@@ -118,10 +118,10 @@ def test_train_forwards(at_home, monkeypatch, tmp_path):
     monkeypatch.setattr(command, "train", lambda *args: asked.append(args))
     monkeypatch.setattr(assembly, "assemble", lambda run, out: [])
     told = ["--data", "d", "--out", "r", "--stage", "clip", "--share", 0.1, "--minutes", 2, "--seed", 5]
-    assert run("train", "tiny", *told, "--start-from", "tiny", "--freeze", "vae", "unet", "--scenes", 7) == 0
-    size, data, out, stage, share, minutes, seed, start, frozen, scenes = asked[0]
+    assert run("train", "tiny", *told, "--start-from", "tiny", "--freeze", "vae", "unet", "--scenes", 7, "--device", "cpu") == 0
+    size, data, out, stage, share, minutes, seed, start, frozen, scenes, device = asked[0]
     assert (size, str(data), str(out), stage, share, minutes, seed) == ("tiny", "d", "r", "clip", 0.1, 2, 5)
-    assert start.name == "tiny" and frozen == ["vae", "unet"] and scenes == 7
+    assert start.name == "tiny" and frozen == ["vae", "unet"] and scenes == 7 and device == "cpu"
 
 
 def test_version_and_no_command(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 
 import pytest
 from folders import fill
@@ -75,6 +76,6 @@ def test_refusals_come_before_any_work(at_home, capsys, args):
 
 
 def test_without_ray_it_says_how_to_get_it(at_home, capsys, monkeypatch):
-    monkeypatch.setattr("smartedit.batch.spread.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "ray", None)  # importing it now fails as if it were not installed
     assert batch("in", "--instruction", ASK, "--out", "out", "--ray") == 2
     assert "pip install 'smartedit[ray]'" in capsys.readouterr().err
