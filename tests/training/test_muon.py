@@ -17,6 +17,22 @@ def test_directions_are_about_orthogonal(rows, columns, seed):
     assert values.max() < 1.3 and values[: max(1, min(rows, columns) // 2)].min() > 0.5
 
 
+def newton_schulz(x, steps):
+    """The iteration as it is usually written, on the matrix itself."""
+    x = x / (x.norm() + 1e-7)
+    for _ in range(steps):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x
+
+
+@given(st.integers(1, 24), st.integers(1, 24), st.integers(1, 4), st.integers(0, 1000))
+def test_steps_in_the_small_square_are_those_on_the_matrix(rows, columns, steps, seed):
+    matrix = torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    wanted = newton_schulz(matrix, steps) if rows <= columns else newton_schulz(matrix.T, steps).T
+    assert torch.allclose(orthogonal(matrix, steps), wanted, atol=1e-9)
+
+
 def test_a_step_has_the_size_of_adamws():
     weight = torch.nn.Parameter(torch.zeros(64, 128))
     weight.grad = torch.randn(64, 128, generator=torch.Generator().manual_seed(0))

@@ -1,7 +1,7 @@
 """Muon: momentum whose direction is made orthogonal, for hidden matrices and convolutions (Jordan et al., 2024).
 
-torch.optim.Muon does the same in bfloat16, which CPUs without that type emulate slowly; this one keeps the precision of
-its parameters. Steps have the root mean square that AdamW's have, so rates carry over (Liu et al., 2025).
+torch.optim.Muon does the same in bfloat16; this one keeps the precision of its parameters. Steps have the root mean
+square that AdamW's have, so rates carry over (Liu et al., 2025).
 """
 
 from __future__ import annotations
@@ -36,10 +36,18 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrix: Tensor, steps: int = 4) -> Tensor:
-    """About U V^T of a matrix U S V^T (Newton-Schulz): same shape, singular values between 0.7 and 1.2."""
+    """About U V^T of a matrix U S V^T (Newton-Schulz): same shape, singular values between 0.7 and 1.2.
+
+    Every step multiplies from the left by a polynomial of X X^T, and these all commute: the steps are taken in that small
+    square, and the matrix itself is read twice only.
+    """
     x = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T
+    product = one = torch.eye(len(x), dtype=x.dtype, device=x.device)
     for _ in range(steps):
-        square = x @ x.T
-        x = _A * x + (_B * square + _C * square @ square) @ x
+        factor = _A * one + _B * gram + _C * gram @ gram
+        product = factor @ product
+        gram = factor @ gram @ factor
+    x = product @ x
     return x if matrix.shape[0] <= matrix.shape[1] else x.T
