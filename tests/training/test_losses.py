@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartedit.training.losses import (
+    astray,
     contrast,
     draw_timesteps,
     drop_conditions,
@@ -49,6 +50,14 @@ def test_misplaced_is_the_share_of_the_map_that_is_missed():
     assert misplaced(code * wanted, wanted, code).tolist() == [0, 0]
     assert torch.allclose(misplaced(torch.zeros(2, 8, 10, 10), wanted, code), torch.full((2,), 50 / 51))
     assert misplaced(code * wanted.flip(-1), wanted, code)[0] > 1.9
+
+
+def test_astray_is_one_where_nothing_stands_out_and_falls_when_the_right_place_does():
+    wanted = torch.zeros(2, 1, 10, 10)
+    wanted[0, 0, 2, 3] = wanted[1, 0, :, 0] = 0.5
+    assert torch.allclose(astray(torch.full_like(wanted, 0.3), wanted), torch.ones(2))
+    faint, sure = astray(0.2 * wanted, wanted), astray(2 * wanted, wanted)
+    assert (sure < faint).all() and (faint < 1).all() and (astray(wanted.flip(-1), wanted) > 1).all()
 
 
 def test_published_dropout_shares():

@@ -11,11 +11,15 @@ from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache
 
 @dataclass(frozen=True)
 class Mixture:
-    """Shares of the three kinds of editing data; they need not add up to one (paper, section 3.3; 15 % complex)."""
+    """Shares of the three kinds of editing data; they need not add up to one (paper, section 3.3; 15 % complex).
+
+    A recolouring is `recolour` times as likely as any other pair of its kind: what colours are called is learned last.
+    """
 
     editing: float = 0.65
     perception: float = 0.20
     complex: float = 0.15
+    recolour: float = 3.0
 
     def draw(self, cache: Cache, count: int, rng: np.random.Generator) -> list[int]:
         """`count` pair indices; a kind of which the cache holds nothing is passed over."""
@@ -23,4 +27,10 @@ class Mixture:
         kinds = [kind for kind in shares if len(cache.by_kind[kind]) and shares[kind] > 0]
         weights = np.array([shares[kind] for kind in kinds])
         chosen = rng.choice(len(kinds), size=count, p=weights / weights.sum())
-        return [int(rng.choice(cache.by_kind[kinds[k]])) for k in chosen]
+        return [self._one(cache, cache.by_kind[kinds[k]], rng) for k in chosen]
+
+    def _one(self, cache: Cache, pairs: np.ndarray, rng: np.random.Generator) -> int:
+        while True:
+            pair = int(rng.choice(pairs))
+            if cache.pairs[pair]["op"] == "recolour" or rng.random() * self.recolour < 1:
+                return pair

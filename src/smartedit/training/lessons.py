@@ -30,7 +30,7 @@ MIXTURE = Mixture()
 #: Share of `base`'s texts that are the grounded reply instead of the instruction: it learns what places in words mean.
 GROUNDED = 0.6
 #: Share of `base`'s samples whose UNet is shown the true region, as the feature that BIM will supply later.
-POINTED = 0.8
+POINTED = 0.9
 #: Questions and edits about one picture in `language`, edits about one in `align` and `point`; pairs of one in `edit`.
 QUESTIONS, EDITS, READ, TOGETHER = 2, 6, 6, 2
 #: Share of pictures that are shown with left and right exchanged where only the language side learns.

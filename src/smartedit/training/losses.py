@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -40,6 +42,15 @@ def misplaced(found: Tensor, wanted: Tensor, code: Tensor) -> Tensor:
     """
     left = (found - code * wanted).square().flatten(1).sum(1) / code.square().sum()
     return left / (wanted.square().flatten(1).sum(1) + 1)
+
+
+def astray(found: Tensor, wanted: Tensor, sharpness: float = 8.0) -> Tensor:
+    """Cross-entropy, in units of its value for an even map, of where maps (B, 1, h, w) point from where `wanted` ones do, (B,).
+
+    Squared error rewards a faint guess everywhere; this asks which cells stand out.
+    """
+    logs = (sharpness * found).flatten(1).log_softmax(1)
+    return -(logs * F.normalize(wanted.flatten(1), p=1, dim=1)).sum(1) / math.log(logs.shape[1])
 
 
 def drop_conditions(count: int, probability: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

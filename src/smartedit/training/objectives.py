@@ -20,6 +20,7 @@ from smartedit.training import lessons
 from smartedit.training.examine import pointing
 from smartedit.training.lessons import KINDS, PAINTS, Named
 from smartedit.training.losses import (
+    astray,
     contrast,
     draw_timesteps,
     drop_conditions,
@@ -29,6 +30,7 @@ from smartedit.training.losses import (
     undecided,
     undone,
 )
+from smartedit.training.precision import short_attention
 from smartedit.training.workshop import Workshop, normalise_view
 
 #: Share of training samples at pure noise (design: most of what an edit needs is decided there).
@@ -134,9 +136,15 @@ def align(shop: Workshop, reading: lessons.Reading, generator: Generator) -> Los
 def _pointed(shop: Workshop, context: Tensor, features: Tensor, places: lessons.Places) -> Losses:
     """How far BIM's feature is from pointing at the patches that every edit changes, where these are known."""
     side = math.isqrt(features.shape[1])
-    _, feature = shop.parts["bim"](context[places.known], features[places.known], (side, side))
+    with short_attention(shop.device):
+        _, feature = shop.parts["bim"](context[places.known], features[places.known], (side, side))
     missed = misplaced(feature, places.where, shop.code).mean()
-    return {"pointer": missed, "~pointed right": torch.tensor(pointing(shop.pointed(feature), places.where))}
+    found = shop.pointed(feature)
+    return {
+        "pointer": missed,
+        "astray": astray(found, places.where).mean(),
+        "~pointed right": torch.tensor(pointing(found, places.where)),
+    }
 
 
 @torch.no_grad()
@@ -183,7 +191,8 @@ def paint(
     last = shop.scheduler.config.num_train_timesteps - 1
     t = draw_timesteps(count, last, NOISIEST, generator).to(device)
     noisy = shop.scheduler.add_noise(pairs.target, torch.randn(pairs.target.shape, generator=generator).to(device), t)
-    predicted = shop.model(with_bim=False).denoise(noisy, source, t, Condition(context, condition.feature))
+    with short_attention(device):
+        predicted = shop.model(with_bim=False).denoise(noisy, source, t, Condition(context, condition.feature))
     left = undone(predicted, pairs.target, source)
     decision = DECISION * undecided(predicted, pairs.target, source).mean()
     steady = ~no_text & ~no_picture

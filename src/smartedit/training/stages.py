@@ -24,6 +24,7 @@ from smartedit.models.presets import get_preset
 from smartedit.training import lessons, objectives
 from smartedit.training.examine import examine
 from smartedit.training.loop import Plan, Report, Run
+from smartedit.training.precision import half_products
 from smartedit.training.workshop import Workshop, save_weights
 
 
@@ -212,7 +213,8 @@ def run_stage(
         return stage.lesson(shop, rng, stage.batch)
 
     def objective(given, generator: torch.Generator):
-        return stage.objective(shop, given.to(shop.device), generator)
+        with half_products(shop.device):
+            return stage.objective(shop, given.to(shop.device), generator)
 
     yield from run.train(lesson, objective, minutes * 60, workers=workers)
     save_weights(run.averaged(), out / stage.name / "weights")
