@@ -10,16 +10,12 @@ from safetensors.torch import load_file
 
 from smartedit import bundles
 from smartedit.baseline import BasePipeline
-from smartedit.models.bim import BIM
 from smartedit.pipeline import SmartEditPipeline
 from smartedit.training.stages import history, load_so_far
-from smartedit.training.workshop import Workshop
+from smartedit.training.workshop import CONFIDENCE, Workshop, scale_feature
 
 #: Settings of the call that were best on validation.
 CALL = {"num_inference_steps": 3, "guidance_scale": 2.0}
-#: Squared error makes BIM's map fainter than what it stands for wherever BIM is not sure; times this, chosen on validation, the
-#: painter follows it.
-CONFIDENCE = 2.0
 #: What the rival takes from its neighbour instead of a copy of its own.
 SHARED = ("vae", "scheduler", "tokenizer")
 
@@ -34,7 +30,9 @@ def assemble(run: Path, out: Path) -> list[Path]:
     if done & {"joint", "edit"}:
         shop = _loaded(run, None)
         names = ("vae", "vision_tower", "projector", "language_model", "qformer", "unet")
-        bim = _confident(shop.parts["bim"]) if "edit" in done else None
+        bim = shop.parts["bim"].eval() if "edit" in done else None
+        if bim:
+            scale_feature(bim, CONFIDENCE)
         written.append(bundles.write(SmartEditPipeline(**_taken(shop, names), bim=bim, **CALL), out / "tiny"))
         (out / "tiny" / "training.json").write_text(json.dumps(history(run), indent=1) + "\n")
     if "base" in done:
@@ -49,13 +47,6 @@ def _loaded(run: Path, before: str | None) -> Workshop:
     shop.parts["vae"].load_state_dict(load_file(run / "basis.safetensors"), strict=False)  # if it has not learned more yet
     load_so_far(shop, run, before)
     return shop
-
-
-@torch.no_grad()
-def _confident(bim: BIM) -> BIM:
-    for parameter in bim.feature_out.parameters():
-        parameter *= CONFIDENCE
-    return bim.eval()
 
 
 def _taken(shop: Workshop, names: tuple[str, ...]) -> dict:

@@ -21,9 +21,11 @@ from smartedit.world.vocabulary import vocabulary
 #: CLIP's own normalisation of pictures in [0, 1].
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
-
 #: Size of the feature that points, per channel: about that of what `conv_in` gives.
 POINTED_SIZE = 1.0
+#: Squared error makes BIM's map fainter than what it stands for wherever BIM is not sure; times this, chosen on validation, the
+#: painter follows it. Saved models have it so.
+CONFIDENCE = 2.0
 
 
 class ContrastHeads(nn.Module):
@@ -115,8 +117,8 @@ class Workshop:
         return self.parts["text_encoder"](input_ids=ids.to(self.device)).last_hidden_state
 
     @torch.no_grad()
-    def start_from(self, folder: Path) -> dict[str, dict[str, Tensor]]:
-        """Take over what a saved model of this size has (and its rival beside it); gives the weights by part.
+    def start_from(self, folder: Path) -> list[str]:
+        """Take over what a saved model of this size has (and its rival beside it); gives the names of these parts.
 
         Raises TrainingError for a folder without parts or with another vocabulary or shape.
         """
@@ -133,7 +135,9 @@ class Workshop:
                 self.parts[name].load_state_dict(weights)
             except RuntimeError as error:
                 raise TrainingError(f"{name} of {folder} has another shape than it has here; start without it") from error
-        return taken
+        if "bim" in taken:
+            scale_feature(self.parts["bim"], 1 / CONFIDENCE)
+        return list(taken)
 
     def load_weights(self, folder: Path) -> list[str]:
         """Load every part that has a file in `folder`; gives their names."""
@@ -141,6 +145,13 @@ class Workshop:
         for path in found:
             self.parts[path.stem].load_state_dict(load_file(path))
         return [path.stem for path in found]
+
+
+@torch.no_grad()
+def scale_feature(bim: nn.Module, times: float) -> None:
+    """Make what BIM adds to the UNet so many times as strong."""
+    for parameter in bim.feature_out.parameters():
+        parameter *= times
 
 
 @torch.no_grad()
