@@ -48,10 +48,14 @@ def test_real_pairs_come_first_and_not_in_turned_pictures(mini_run):
     assert where.mean() == pytest.approx(region, rel=0.1)  # windows of 16 cells on 10 patches overlap a little
 
 
-def test_smudging_moves_boxes_and_nothing_else():
-    text = "tells time means clock . red clock at 3 9 7 11 and blue ball at 0 0 15 15 : move to 1 2 3 4 ."
+def test_smudging_moves_boxes_exchanges_colours_of_what_is_edited_and_nothing_else():
+    text = "tells time means clock . red clock at 3 9 7 11 and blue ball in the mirror at 0 0 15 15 : recolour green ."
     moved = {smudged(text, np.random.default_rng(seed)) for seed in range(20)}
     assert len(moved) > 15
     for other in moved:
-        assert re.sub(r"at [0-9 ]+", "at", other) == re.sub(r"at [0-9 ]+", "at", text)
+        means, clock, _, ball, told = re.fullmatch(r"(.*) \. \w+ (clock) at [0-9 ]+( and \w+) (ball in the mirror) at [0-9 ]+ (.*)", other).groups()
+        assert (means, clock, ball, told) == ("tells time means clock", "clock", "ball in the mirror", ": recolour green .")
         assert all(0 <= int(n) <= 15 for n in re.findall(r"\d+", other))
+    assert 5 < sum("red clock" in other for other in moved) < 20
+    added = smudged("red mug at 1 2 3 4 : add gold boat at 5 6 7 8 .", np.random.default_rng(0))
+    assert "add gold boat at" in added

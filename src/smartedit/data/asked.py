@@ -18,11 +18,14 @@ from smartedit.data.sample import PictureBatch
 from smartedit.world.phrasing import instruct
 from smartedit.world.proposals import OPS, groups_of, possible_groups, propose, weighted
 from smartedit.world.replies import GRID, reply
-from smartedit.world.scene import Scene
+from smartedit.world.scene import COLOURS, Scene
 
 #: Operations whose reply can be worded without rendering the edited scene.
 _TOLD = {op: weight for op, weight in OPS.items() if op not in ("add", "move")}
 _BOX = re.compile(r"(?<= at )\d+ \d+ \d+ \d+")
+_COLOUR = re.compile(rf"\b(?<!add )({'|'.join(COLOURS)})(?= \w+( in the mirror)? at )")
+#: Share of colours in a reply that smudging makes any other.
+DISCOLOURED = 0.35
 
 
 @dataclass
@@ -78,11 +81,15 @@ def real_asked(cache: Cache, pairs: list[int], patches: int) -> list[Asked]:
 
 
 def smudged(text: str, rng: np.random.Generator) -> str:
-    """A reply with its boxes moved a little, or anywhere: so that who reads it later looks at the picture again."""
+    """A reply with its boxes moved a little, or anywhere, and some colours of what is edited exchanged: so that who reads it
+    later looks at the picture again, as it must when a reply is half right."""
 
     def move(match: re.Match) -> str:
         box = np.array(match[0].split(), int)
         shift = rng.normal(0, 1.5, 4) if rng.random() < 0.7 else np.tile(rng.integers(-GRID, GRID, 2), 2)
         return " ".join(map(str, (box + shift).round().astype(int).clip(0, GRID - 1)))
 
-    return _BOX.sub(move, text)
+    def dye(match: re.Match) -> str:
+        return str(rng.choice(list(COLOURS))) if rng.random() < DISCOLOURED else match[0]
+
+    return _COLOUR.sub(dye, _BOX.sub(move, text))
