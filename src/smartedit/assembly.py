@@ -12,7 +12,7 @@ from smartedit import bundles
 from smartedit.baseline import BasePipeline
 from smartedit.pipeline import SmartEditPipeline
 from smartedit.training.stages import history, load_so_far
-from smartedit.training.workshop import CONFIDENCE, Workshop, scale_feature
+from smartedit.training.workshop import Workshop
 
 #: Settings of the call that were best on validation.
 CALL = {"num_inference_steps": 3, "guidance_scale": 2.0}
@@ -31,8 +31,6 @@ def assemble(run: Path, out: Path) -> list[Path]:
         shop = _loaded(run, None)
         names = ("vae", "vision_tower", "projector", "language_model", "qformer", "unet")
         bim = shop.parts["bim"].eval() if "edit" in done else None
-        if bim:
-            scale_feature(bim, CONFIDENCE)
         written.append(bundles.write(SmartEditPipeline(**_taken(shop, names), bim=bim, **CALL), out / "tiny"))
         (out / "tiny" / "training.json").write_text(json.dumps(history(run), indent=1) + "\n")
     if "base" in done:

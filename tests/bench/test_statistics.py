@@ -44,6 +44,10 @@ def test_infinity_is_the_largest():
     assert value["rate"] == np.inf == value["high"] and not np.isnan(value["low"])
 
 
+def test_both_infinities_have_no_mean():
+    assert mean_with_interval([np.inf, -np.inf, 1.0]) == {"cases": 3, "rate": None, "low": None, "high": None}
+
+
 def test_alpha_of_the_published_example():
     """Krippendorff 2011, example C (four observers, twelve units, missing data): interval alpha 0.849."""
     table = ["1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 ."]

@@ -91,6 +91,15 @@ def test_more_channels_are_something_new_and_how_much_of_it(unet, inputs, channe
 
 
 @torch.no_grad()
+def test_the_last_outputs_dye_the_anchor_before_something_new_covers_it(unet, inputs):
+    anchor, dyes = torch.randn(2, 2, 8, 8), torch.randn(1, 2, 3)
+    new, gate, amount = denoise(unet, *inputs).split([2, 1, 1], dim=1)
+    dyed = anchor + gate.sigmoid() * amount * (torch.einsum("cd,bdhw->bchw", dyes[0, :, :2], anchor) + dyes[0, :, 2, None, None])
+    share = gate.sigmoid().expand(-1, 2, -1, -1)
+    torch.testing.assert_close(denoise(unet, *inputs, anchor=anchor, dyes=dyes), (1 - share) * dyed + share * new)
+
+
+@torch.no_grad()
 def test_missing_input_channels_are_positions(unet, inputs):
     sample, t, context = inputs
     full = torch.cat([sample[:, :5], position_channels(sample, 3)], dim=1)

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from smartedit.errors import TrainingError
 from smartedit.models.smartedit import Condition
 from smartedit.training import lessons, objectives
 from smartedit.training.command import train
 from smartedit.training.stages import STAGES, history, load_so_far, prepare, run_stage, stage_named
-from smartedit.training.workshop import CONFIDENCE, Workshop
+from smartedit.training.workshop import Workshop
 
 
 def test_every_stage_runs_and_hands_its_weights_on(mini_run):
@@ -69,8 +68,6 @@ def test_a_run_may_begin_from_a_model_and_freeze_parts(mini_run, weights_folder,
     saved = bundles.WEIGHTS / "tiny"
     shop = Workshop.fresh("tiny", seed=5)
     prepare(shop, mini_run.data, tmp_path / "b", say=lambda _: None, start=saved)
-    kept = load_file(saved / "bim" / "diffusion_pytorch_model.safetensors")["feature_out.weight"].float()
-    torch.testing.assert_close(CONFIDENCE * shop.parts["bim"].feature_out.weight.detach(), kept)
     again = Workshop.fresh("tiny", seed=6)
     prepare(again, mini_run.data, tmp_path / "b", say=lambda _: None)
     for name in ("unet", "language_model", "text_encoder"):

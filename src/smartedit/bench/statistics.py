@@ -11,10 +11,13 @@ DRAWS = 2000
 
 
 def mean_with_interval(values: Sequence[float], seed: int = 0) -> dict:
-    """`cases`, `rate` (the mean) and its 95 % percentile bootstrap interval `low`, `high`; None for no values."""
-    if not len(values):
-        return {"cases": 0, "rate": None, "low": None, "high": None}
+    """`cases`, `rate` (the mean) and its 95 % percentile bootstrap interval `low`, `high`; None where no mean exists.
+
+    That is for no values, and for both infinities among them: each of two editors may leave a picture alone.
+    """
     data = np.asarray(values, dtype=np.float64)
+    if not len(data) or {-np.inf, np.inf} <= set(data):
+        return {"cases": len(data), "rate": None, "low": None, "high": None}
     picks = np.random.default_rng(seed).integers(0, len(data), size=(DRAWS, len(data)))
     method = "linear" if np.isfinite(data).all() else "nearest"  # nothing lies between a number and infinity
     low, high = np.percentile(data[picks].mean(axis=1), [2.5, 97.5], method=method)

@@ -136,7 +136,7 @@ def _rates(columns: Mapping[str, Mapping[str, Mapping]], what: str) -> str:
 def _mean(value: Mapping | None, digits: int) -> str:
     """A mean with its interval and its number of cases."""
     if not value or value["rate"] is None:
-        return "no case yet"
+        return f"no mean of {value['cases']}" if value and value["cases"] else "no case yet"
     mean, low, high = (f"{float(value[key]):.{digits}f}" for key in ("rate", "low", "high"))
     return f"{mean} [{low}, {high}] of {value['cases']}"
 

@@ -44,13 +44,21 @@ class SmartEdit(nn.Module):
     """Holds the parts; makes none of them, so any size (or a small one in a test) is handed in.
 
     `bim` may be None (stage `joint`): the UNet then gets the context alone. `anchored`: the UNet's output is added to
-    the source latents, which is how models that predict the clean sample are trained.
+    the source latents, which is how models that predict the clean sample are trained, `dyes` before it (see `denoise`).
     """
 
-    def __init__(self, mllm: MLLM, qformer: QFormer, bim: BIM | None, unet: nn.Module, anchored: bool = False) -> None:
+    def __init__(
+        self,
+        mllm: MLLM,
+        qformer: QFormer,
+        bim: BIM | None,
+        unet: nn.Module,
+        anchored: bool = False,
+        dyes: Tensor | None = None,
+    ) -> None:
         super().__init__()
         self.mllm, self.qformer, self.bim, self.unet = mllm, qformer, bim, unet
-        self.anchored = anchored
+        self.anchored, self.dyes = anchored, dyes
 
     @property
     def null_context(self) -> Tensor:
@@ -101,4 +109,4 @@ class SmartEdit(nn.Module):
             raise ModelError('this UNet predicts the clean picture; use a scheduler with prediction_type="sample"')
         sample = torch.cat([noisy, source], dim=1)
         anchor = source if self.anchored else None
-        return denoise(self.unet, sample, t, condition.context.to(sample.dtype), condition.feature, anchor)
+        return denoise(self.unet, sample, t, condition.context.to(sample.dtype), condition.feature, anchor, self.dyes)

@@ -8,31 +8,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: Squared change (summed over a picture's latents) below which an edit counts as hardly there; keeps `undone` finite.
-FAINT = 3.0
-#: Rounds off the tip of a cell's norm, where it has no gradient.
-ROUND = 1e-4
+#: Sums over a picture, of squared and of absolute change, below which an edit counts as hardly there; they keep shares finite.
+FAINT, FAINT_SUM = 3.0, 30.0
 
 
-def undone(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
+def undone(left: Tensor, change: Tensor) -> Tensor:
     """The share of an edit that is still to do, (B,): 0 when the target is met, 1 when nothing was changed.
 
-    ||predicted - target||^2 / ||anchor - target||^2 per sample, with `anchor` the latents the prediction starts from. Dividing
-    gives a pencil the same weight as a wall; damage outside the edit counts in the same currency.
+    `left` and `change` (B, ...) are what is missing from the target to the prediction, and from the target to the source.
+    Dividing sums of squares gives a pencil the same weight as a wall; damage outside the edit counts in the same currency.
     """
-    left = (predicted - target).square().flatten(1).sum(1)
-    change = (anchor - target).square().flatten(1).sum(1)
-    return left / (change + FAINT)
+    return left.square().flatten(1).sum(1) / (change.square().flatten(1).sum(1) + FAINT)
 
 
-def undecided(predicted: Tensor, target: Tensor, anchor: Tensor) -> Tensor:
-    """`undone` with the norms of cells instead of their squares, (B,): it asks for a decision.
+def undecided(left: Tensor, change: Tensor) -> Tensor:
+    """`undone` with absolute values instead of squares, (B,): it asks for a decision, and is what success is measured by.
 
-    Half an edit in two places is worth nothing, and a cell that should not change must not change at all.
+    Half an edit in two places is worth nothing, and a pixel that should not change must not change at all.
     """
-    left = (predicted - target).square().sum(1).add(ROUND).sqrt().sub(ROUND**0.5).flatten(1).sum(1)
-    change = (anchor - target).square().sum(1).sqrt().flatten(1).sum(1)
-    return left / (change + FAINT**0.5)
+    return left.abs().flatten(1).sum(1) / (change.abs().flatten(1).sum(1) + FAINT_SUM)
 
 
 def misplaced(found: Tensor, wanted: Tensor, code: Tensor) -> Tensor:

@@ -37,8 +37,6 @@ from smartedit.training.workshop import Workshop, normalise_view
 NOISIEST = 0.9
 #: Conditioning dropout (paper; official-code.md, section 4).
 DROPOUT = 0.05
-#: Weight of `undecided` beside `undone`.
-DECISION = 0.5
 
 Losses = dict[str, Tensor]
 Objective = Callable[..., Losses]
@@ -193,13 +191,13 @@ def paint(
     noisy = shop.scheduler.add_noise(pairs.target, torch.randn(pairs.target.shape, generator=generator).to(device), t)
     with short_attention(device):
         predicted = shop.model(with_bim=False).denoise(noisy, source, t, Condition(context, condition.feature))
-    left = undone(predicted, pairs.target, source)
-    decision = DECISION * undecided(predicted, pairs.target, source).mean()
+    left, change = (shop.pixels(z) for z in (predicted - pairs.target, source - pairs.target))
+    share = undone(left, change)
     steady = ~no_text & ~no_picture
-    shares = {"~undone whole": left.detach()[steady].mean()}
+    shares = {"~undone whole": share.detach()[steady].mean()}
     if pointed is not None:
         shares = {
-            "~by words": left.detach()[steady & ~pointed].mean(),
-            "~pointed": left.detach()[steady & pointed].mean(),
+            "~by words": share.detach()[steady & ~pointed].mean(),
+            "~pointed": share.detach()[steady & pointed].mean(),
         }
-    return {"undone": left.mean(), "undecided": decision, **shares}
+    return {"undone": share.mean(), "undecided": undecided(left, change).mean(), **shares}

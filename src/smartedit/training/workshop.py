@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from smartedit.conversation import CONTEXT_LENGTH, build_tokenizer, edit_ids
 from smartedit.data.cache import Cache
 from smartedit.errors import TrainingError
+from smartedit.models.autoencoder import DYES
 from smartedit.models.mllm import MLLM
 from smartedit.models.presets import build, build_scheduler, get_preset
 from smartedit.models.smartedit import SmartEdit
@@ -23,9 +24,6 @@ CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.261302
 
 #: Size of the feature that points, per channel: about that of what `conv_in` gives.
 POINTED_SIZE = 1.0
-#: Squared error makes BIM's map fainter than what it stands for wherever BIM is not sure; times this, chosen on validation, the
-#: painter follows it. Saved models have it so.
-CONFIDENCE = 2.0
 
 
 class ContrastHeads(nn.Module):
@@ -89,11 +87,17 @@ class Workshop:
     def model(self, with_bim: bool) -> SmartEdit:
         """The parts assembled; without BIM the feature is left out (stage `joint`)."""
         bim = self.parts["bim"] if with_bim else None
-        return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], anchored=True)
+        return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], True, self.parts["vae"].dyes())
 
     def pointed(self, feature: Tensor) -> Tensor:
         """How much a feature (B, C, h, w) points at every cell, (B, 1, h, w), about 0 ... 1."""
         return (feature * self.code).sum(1, keepdim=True) / self.code.square().sum()
+
+    def pixels(self, difference: Tensor) -> Tensor:
+        """Differences of latents (B, C, h, w) as differences of pixels, by patch (B, 3 * patch^2, h, w). Latents make much of
+        fine detail, which helps against noise; pixels are what people and the benchmark see."""
+        vae = self.parts["vae"]
+        return vae.linear_patches(difference) - vae.mean[:, None, None]
 
     def text_context(self, texts: list[str]) -> Tensor:
         """CLIP text states of every text, padded to the context length: (B, 40, width)."""
@@ -135,8 +139,6 @@ class Workshop:
                 self.parts[name].load_state_dict(weights)
             except RuntimeError as error:
                 raise TrainingError(f"{name} of {folder} has another shape than it has here; start without it") from error
-        if "bim" in taken:
-            scale_feature(self.parts["bim"], 1 / CONFIDENCE)
         return list(taken)
 
     def load_weights(self, folder: Path) -> list[str]:
@@ -148,22 +150,15 @@ class Workshop:
 
 
 @torch.no_grad()
-def scale_feature(bim: nn.Module, times: float) -> None:
-    """Make what BIM adds to the UNet so many times as strong."""
-    for parameter in bim.feature_out.parameters():
-        parameter *= times
-
-
-@torch.no_grad()
 def _start_quiet(unet: nn.Module, noisy: float = 0.2, source: float = 4.0, closed: float = -3.0) -> None:
-    """First change next to nothing (gates almost closed), and see the source through the noise: latents are five times
+    """First change next to nothing (gates almost closed, no dye), and see the source through the noise: latents are five times
     fainter than it."""
     channels = get_preset("tiny").tables["vae"]["latent_channels"]
     unet.conv_in.weight[:, :channels] *= noisy
     unet.conv_in.weight[:, channels : 2 * channels] *= source
     nn.init.zeros_(unet.conv_out.weight)
     nn.init.zeros_(unet.conv_out.bias)
-    nn.init.constant_(unet.conv_out.bias[channels:], closed)
+    nn.init.constant_(unet.conv_out.bias[channels:-DYES], closed)
 
 
 def save_weights(weights: dict[str, dict[str, Tensor]], folder: Path) -> None:
