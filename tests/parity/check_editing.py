@@ -96,8 +96,8 @@ def _edited(case: Case, pipe: EditPipeline, encoded) -> tuple[list, list, torch.
     noises = [case["in.initial_unit_noise"], *case["in.step_noises"]]
     calls, steps, real = [], [], smartedit.models.smartedit.denoise
 
-    def watched(unet, sample, t, context, feature, anchor):
-        answer = real(unet, sample, t, context, feature, anchor)
+    def watched(unet, sample, t, context, feature, *rest):
+        answer = real(unet, sample, t, context, feature, *rest)
         calls.append((sample, context, feature, answer))
         return answer
 
