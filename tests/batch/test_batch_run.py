@@ -125,14 +125,17 @@ def test_a_kill_loses_at_most_the_running_picture(tmp_path, outside):
     fill(tmp_path / "in", 12)
     path = [outside["PYTHONPATH"], str(Path(__file__).parent), str(Path(__file__).parents[1])]
     command, env = [sys.executable, "-c", SLOW, str(tmp_path)], {**outside, "PYTHONPATH": ":".join(path)}
+
+    def whole() -> list[Path]:
+        return [path for path in (tmp_path / "out").rglob("*.*") if not path.name.startswith(".")]
+
     running = subprocess.Popen(command, env=env)
     deadline = time.monotonic() + 60
-    while len(list((tmp_path / "out").rglob("*.*"))) < 4 and time.monotonic() < deadline:
+    while len(whole()) < 4 and time.monotonic() < deadline:
         time.sleep(0.02)
     running.send_signal(signal.SIGKILL)
     running.wait()
-    whole = [path for path in (tmp_path / "out").rglob("*.*") if not path.name.startswith(".")]
-    assert 4 <= len(whole) < 12 and all(images.open(path) for path in whole)
+    assert 4 <= len(whole()) < 12 and all(images.open(path) for path in whole())
     (tmp_path / "out" / "left").mkdir(exist_ok=True)
     (tmp_path / "out" / "left" / ".10.webp.999.part").write_bytes(b"half")  # what a kill while writing leaves
     subprocess.run(command, env=env, check=True)
