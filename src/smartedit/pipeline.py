@@ -86,7 +86,8 @@ class EditPipeline(DiffusionPipeline):
             first = conversation.edit_ids(self.tokenizer)[0]
             mllm = MLLM(self.vision_tower, self.projector, self.language_model, first)
         dyes = self.vae.dyes() if isinstance(self.vae, PatchAutoencoder) else None
-        return SmartEdit(mllm, parts.get("qformer"), parts.get("bim"), self.unet, is_anchored(self.scheduler), dyes)
+        anchored = is_anchored(self.scheduler)
+        return SmartEdit(mllm, parts.get("qformer"), parts.get("bim"), self.unet, anchored=anchored, dyes=dyes)
 
     @torch.no_grad()
     def encode(self, image: Image.Image, picture_size: int | None = None, fit: str | None = None) -> Encoded:

@@ -59,3 +59,4 @@ def test_smudging_moves_boxes_exchanges_colours_of_what_is_edited_and_nothing_el
     assert 5 < sum("red clock" in other for other in moved) < 20
     added = smudged("red mug at 1 2 3 4 : add gold boat at 5 6 7 8 .", np.random.default_rng(0))
     assert "add gold boat at" in added
+    assert all(smudged("red mug at 1 2 3 4 : move to 5 6 7 8 .", np.random.default_rng(n)).endswith(" : move to 5 6 7 8 .") for n in range(20))

@@ -28,7 +28,7 @@ def test_undone_is_the_share_of_the_edit_that_is_left():
 
 def test_undone_weighs_a_pencil_like_a_wall():
     small, large = torch.zeros(1, 1, 64, 64), torch.ones(1, 1, 64, 64)
-    small[..., :20, :20] = 1
+    small[..., :16, :16] = 1
     halves = [undone(change / 2, change).item() for change in (small, large)]
     assert abs(halves[0] - halves[1]) < 0.01
 

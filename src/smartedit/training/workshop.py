@@ -87,7 +87,7 @@ class Workshop:
     def model(self, with_bim: bool) -> SmartEdit:
         """The parts assembled; without BIM the feature is left out (stage `joint`)."""
         bim = self.parts["bim"] if with_bim else None
-        return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], True, self.parts["vae"].dyes())
+        return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], anchored=True, dyes=self.parts["vae"].dyes())
 
     def pointed(self, feature: Tensor) -> Tensor:
         """How much a feature (B, C, h, w) points at every cell, (B, 1, h, w), about 0 ... 1."""
