@@ -31,6 +31,7 @@ from smartedit.guidance import branch_weights, branches
 from smartedit.likeness import looks_rendered
 from smartedit.machine import quantised_language_model
 from smartedit.models.autoencoder import PatchAutoencoder
+from smartedit.models.brush import Brush
 from smartedit.models.bim import BIM
 from smartedit.models.mllm import MLLM, Projector
 from smartedit.models.presets import is_anchored
@@ -85,9 +86,9 @@ class EditPipeline(DiffusionPipeline):
         if "language_model" in parts:
             first = conversation.edit_ids(self.tokenizer)[0]
             mllm = MLLM(self.vision_tower, self.projector, self.language_model, first)
-        dyes = self.vae.dyes() if isinstance(self.vae, PatchAutoencoder) else None
+        brush = Brush(self.vae) if isinstance(self.vae, PatchAutoencoder) else None
         anchored = is_anchored(self.scheduler)
-        return SmartEdit(mllm, parts.get("qformer"), parts.get("bim"), self.unet, anchored=anchored, dyes=dyes)
+        return SmartEdit(mllm, parts.get("qformer"), parts.get("bim"), self.unet, anchored=anchored, brush=brush)
 
     @torch.no_grad()
     def encode(self, image: Image.Image, picture_size: int | None = None, fit: str | None = None) -> Encoded:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from smartedit.data.asked import ask, asked_of, real_asked, smudged
+from smartedit.data.asked import ask, asked_of, real_asked, smudged, turned
 from smartedit.world import knowledge
 from smartedit.world.replies import parse_reply
 from smartedit.world.splits import fact_role
@@ -60,3 +60,10 @@ def test_smudging_moves_boxes_exchanges_colours_of_what_is_edited_and_nothing_el
     added = smudged("red mug at 1 2 3 4 : add gold boat at 5 6 7 8 .", np.random.default_rng(0))
     assert "add gold boat at" in added
     assert all(smudged("red mug at 1 2 3 4 : move to 5 6 7 8 .", np.random.default_rng(n)).endswith(" : move to 5 6 7 8 .") for n in range(20))
+
+
+def test_a_turned_reply_exchanges_left_and_right_in_every_place():
+    text = "tells time means clock . red clock at 3 9 7 11 and blue ball in the mirror at 0 0 15 15 : move to 1 2 3 4 ."
+    other = turned(text)
+    assert other == "tells time means clock . red clock at 8 9 12 11 and blue ball in the mirror at 0 0 15 15 : move to 12 2 14 4 ."
+    assert turned(other) == text

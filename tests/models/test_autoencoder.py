@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from smartedit.errors import ModelError
-from smartedit.models.autoencoder import DYES, PatchAutoencoder
+from smartedit.models.autoencoder import PatchAutoencoder
 
 CONFIG = {"latent_channels": 10, "block_out_channels": (16, 16, 16), "blocks": 1}  # patches of 4 x 4: 48 numbers
 
@@ -99,18 +99,3 @@ def test_folder_round_trip(fitted, tmp_path):
     loaded = PatchAutoencoder.from_pretrained(tmp_path)
     x = _tensor(_pictures(1))
     assert torch.equal(loaded(x), fitted(x)) and loaded.patch == fitted.patch
-
-
-def test_dyes_add_up_to_any_affine_map_of_colours():
-    vae = PatchAutoencoder(latent_channels=12, block_out_channels=(8, 16))  # patches of two pixels: nothing is left out
-    vae.fit_basis(np.random.default_rng(0).integers(0, 256, (8, 16, 16, 3), np.uint8))
-    picture = torch.rand(1, 3, 8, 8) * 2 - 1
-    change, shift = torch.randn(3, 3), torch.randn(3)
-    z, wanted = (vae.encode(x).latent_dist.mode() for x in (
-        picture, picture + torch.einsum("ab,nbhw->nahw", change, picture) + shift[:, None, None]
-    ))  # fmt: skip
-    amounts = torch.cat([change.flatten(), shift])[:, None, None, None]
-    dyes = vae.dyes()
-    assert dyes.shape == (DYES, 12, 13)
-    added = (amounts * (torch.einsum("kcd,dhw->kchw", dyes[..., :-1], z[0]) + dyes[..., -1, None, None])).sum(0)
-    torch.testing.assert_close(z[0] + added, wanted[0], atol=1e-4, rtol=1e-4)

@@ -20,6 +20,7 @@ from smartedit.models.presets import get_preset
 from smartedit.models.qwen import QwenMLLM
 from smartedit.models.smartedit import SmartEdit
 from smartedit.training.stages import stage_named
+from smartedit.training.workshop import ContrastHeads
 
 PICTURE, FIRST_EDIT, VOCABULARY, PATCH, MERGE = 7, 48, 80, 5, 2
 
@@ -79,7 +80,8 @@ def test_it_goes_through_the_losses_of_every_stage_that_reads(mini_run):
     first = mini_run.shop.mllm.first_edit_token
     shop.mllm = QwenMLLM(qwen("2.5", len(shop.tokenizer), hidden, 8), first)  # merged patches of 16 pixels, as tiny's own tower
     wider = BIM(**{**get_preset("tiny").tables["bim"], "image_width": hidden})
-    own = {"bim": wider, "language_model": shop.mllm.language_model, "projector": torch.nn.Identity()}
+    heads = ContrastHeads(hidden, hidden, hidden, get_preset("tiny").patches)
+    own = {"bim": wider, "contrast": heads, "language_model": shop.mllm.language_model, "projector": torch.nn.Identity()}
     shop.parts = {**shop.parts, **own}
     assert isinstance(shop.model(with_bim=True), SmartEdit)
     for stage in (stage_named(name) for name in ("language", "align", "joint", "point", "edit")):

@@ -82,21 +82,10 @@ def test_anchor_is_added(unet, inputs):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("channels", [2, 3])
-def test_more_channels_are_something_new_and_how_much_of_it(unet, inputs, channels):
-    anchor = torch.randn(2, channels, 8, 8)
-    new, gate = denoise(unet, *inputs).split([channels, 4 - channels], dim=1)
-    share = gate.sigmoid().expand(-1, channels, -1, -1)
-    torch.testing.assert_close(denoise(unet, *inputs, anchor=anchor), (1 - share) * anchor + share * new)
-
-
-@torch.no_grad()
-def test_the_last_outputs_dye_the_anchor_before_something_new_covers_it(unet, inputs):
-    anchor, dyes = torch.randn(2, 2, 8, 8), torch.randn(1, 2, 3)
-    new, gate, amount = denoise(unet, *inputs).split([2, 1, 1], dim=1)
-    dyed = anchor + gate.sigmoid() * amount * (torch.einsum("cd,bdhw->bchw", dyes[0, :, :2], anchor) + dyes[0, :, 2, None, None])
-    share = gate.sigmoid().expand(-1, 2, -1, -1)
-    torch.testing.assert_close(denoise(unet, *inputs, anchor=anchor, dyes=dyes), (1 - share) * dyed + share * new)
+def test_a_brush_is_handed_output_and_anchor(unet, inputs):
+    anchor = torch.randn(2, 2, 8, 8)
+    painted = denoise(unet, *inputs, anchor=anchor, brush=lambda output, source: output.sum(1, keepdim=True) * source)
+    torch.testing.assert_close(painted, denoise(unet, *inputs).sum(1, keepdim=True) * anchor)
 
 
 @torch.no_grad()

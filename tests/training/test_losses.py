@@ -12,6 +12,7 @@ from smartedit.training.losses import (
     draw_timesteps,
     drop_conditions,
     misplaced,
+    outlined,
     reconstruction,
     region_contrast,
     undecided,
@@ -39,6 +40,17 @@ def test_undecided_forgives_no_half_edit_in_two_places():
     hedged = (target + target.roll(16, -1)) / 2
     left, change = hedged - target, -target
     assert undone(left, change).item() < 0.55 and undecided(left, change).item() > 0.95
+
+
+def test_outlined_wants_masks_where_pixels_change():
+    change = torch.zeros(2, 3, 16, 16, 16)
+    change[:, 1, :, :8] = -0.5  # green falls in the upper half
+    wanted = torch.zeros(2, 16, 16, 16)
+    wanted[:, :, :8] = 1
+    right, wrong = (outlined(30 * (2 * mask - 1), change.flatten(1, 2)) for mask in (wanted, 1 - wanted))
+    assert (right < 1e-6).all() and (wrong > 30).all()
+    undecided_mask = outlined(torch.zeros_like(wanted), change.flatten(1, 2))
+    assert ((0.69 * 1.9 < undecided_mask) & (undecided_mask < 0.70 * 2)).all()  # twice as many pixels as change, ln 2 each
 
 
 def test_misplaced_is_the_share_of_the_map_that_is_missed():

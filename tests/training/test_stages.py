@@ -31,13 +31,13 @@ def test_every_stage_runs_and_hands_its_weights_on(mini_run):
 
 
 def test_an_untrained_editor_leaves_everything_undone(mini_run):
-    """Its gates are almost closed, by sigmoid(-3) open, and it has nothing new to show."""
+    """Its gates are almost closed, by sigmoid(-3) open, its mask half, and it has nothing new to show."""
     shop = mini_run.shop
     shop.parts["unet"].load_state_dict(Workshop.fresh("tiny").parts["unet"].state_dict())
     pairs = shop.train.edits([0, 1])
     with torch.no_grad():
         painted = shop.model(False).denoise(pairs.target, pairs.source, torch.tensor([999, 999]), Condition(shop.text_context(["", ""])))
-    torch.testing.assert_close(painted, pairs.source * (1 - torch.tensor(-3.0).sigmoid()))
+    torch.testing.assert_close(painted, pairs.source * (1 - 0.5 * torch.tensor(-3.0).sigmoid()))
 
 
 def test_a_new_bim_changes_nothing(mini_run):

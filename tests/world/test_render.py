@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from numba import njit
 
 from smartedit.errors import SceneError
-from smartedit.world.render import mirror_masks, object_masks, render, scene_arrays
+from smartedit.world.edits import Recolour
+from smartedit.world.render import coloured_by, grown, mirror_masks, object_masks, render, repaint, scene_arrays
 from smartedit.world.scene import Camera, Mirror, Object, Scene
 from smartedit.world.shading import PIXEL
 from smartedit.world.surfaces import LIGHTS, TABLES, WALLS
@@ -31,14 +32,6 @@ HUNG = replace(SCENE, mirror=Mirror(0.2, 0.75, 1.6, 0.9))
 
 def moved(thing: Object, **changes) -> Object:
     return replace(thing, **changes)
-
-
-def grown(mask: np.ndarray) -> np.ndarray:
-    """The mask and its four neighbours: pixels on an edge are mixed with the other side."""
-    wide = mask.copy()
-    for axis, way in ((0, 1), (0, -1), (1, 1), (1, -1)):
-        wide |= np.roll(mask, way, axis)
-    return wide
 
 
 def differs(a, b) -> np.ndarray:
@@ -230,3 +223,21 @@ def test_a_missing_gpu_is_told_in_words():
         pytest.skip("this machine has a CUDA device")
     with pytest.raises(SceneError, match="CUDA"):
         render(SCENE, 16, device="cuda")
+
+
+@pytest.mark.parametrize("scene", [SCENE, HUNG, replace(SCENE, objects=(MUG, CAT, moved(GLASS, x=-0.65, z=0.6)))])
+@pytest.mark.parametrize("id", ["mug-1", "cat-1"])
+def test_a_recoloured_thing_needs_its_own_pixels_only(scene, id):
+    before = render(scene, 128)
+    changed = Recolour((id,), "black").apply(scene)
+    where = coloured_by(scene, before, id)
+    assert where.mean() < 0.5
+    assert np.array_equal(repaint(changed, before.picture, where), render(changed, 128).picture)
+
+
+def test_repainting_takes_over_what_it_is_not_asked_for():
+    other = np.full((64, 64, 3), 77, np.uint8)
+    where = np.zeros((64, 64), bool)
+    where[20:40, 10:50] = True
+    painted = repaint(SCENE, other, where)
+    assert (painted[~where] == 77).all() and np.array_equal(painted[where], render(SCENE, 64).picture[where])

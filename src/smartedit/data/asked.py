@@ -23,6 +23,7 @@ from smartedit.world.scene import COLOURS, Scene
 #: Operations whose reply can be worded without rendering the edited scene.
 _TOLD = {op: weight for op, weight in OPS.items() if op not in ("add", "move")}
 _BOX = re.compile(r"(?<= at )\d+ \d+ \d+ \d+")
+_PLACE = re.compile(r"\b\d+ \d+ \d+ \d+\b")
 _COLOUR = re.compile(rf"\b(?<!add )({'|'.join(COLOURS)})(?= \w+( in the mirror)? at )")
 #: Share of colours in a reply that smudging makes any other.
 DISCOLOURED = 0.35
@@ -78,6 +79,16 @@ def real_asked(cache: Cache, pairs: list[int], patches: int) -> list[Asked]:
     side = int(patches**0.5)
     where = interpolate(cache.regions(pairs), size=(side, side), mode="area").flatten(1).numpy()
     return [Asked(cache.pairs[p]["instruction"], cache.pairs[p]["reply"], w) for p, w in zip(pairs, where, strict=True)]
+
+
+def turned(text: str) -> str:
+    """A reply as it is right where left and right are exchanged."""
+
+    def turn(match: re.Match) -> str:
+        x0, y0, x1, y1 = map(int, match[0].split())
+        return f"{GRID - 1 - x1} {y0} {GRID - 1 - x0} {y1}"
+
+    return _PLACE.sub(turn, text)
 
 
 def smudged(text: str, rng: np.random.Generator) -> str:

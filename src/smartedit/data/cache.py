@@ -19,11 +19,17 @@ from PIL import Image
 
 from smartedit.data.sample import EditBatch, PictureBatch
 from smartedit.errors import TrainingError
+from smartedit.world.replies import located
 
 #: A patch belongs to an object that covers this share of it, and to nothing when all objects cover less than the second.
 OWNED, EMPTY = 0.35, 0.1
 #: Most objects of a scene.
 MOST_OBJECTS = 8
+#: Latent cells in a row or column of a picture.
+CELLS = 16
+
+#: How the names of shards of recoloured things begin.
+RECOLOURED = "recoloured"
 
 PERCEPTION, COMPLEX, EDITING = "perception", "complex", "editing"
 
@@ -41,7 +47,7 @@ def read_png(cell: dict) -> np.ndarray:
 def shard_pictures(folder: Path, count: int) -> np.ndarray:
     """The first `count` before and after pictures of a folder of shards, uint8 (N, H, W, 3)."""
     pictures: list[np.ndarray] = []
-    for path in _shards(folder):
+    for path in shards_of(folder):
         table = parquet.read_table(path, columns=["before", "after"]).to_pylist()
         pictures += [read_png(row["before"])[..., :3] for row in table[::3]] + [
             read_png(row["after"])[..., :3] for row in table
@@ -60,14 +66,15 @@ def build_cache(
     """
     out.mkdir(parents=True, exist_ok=True)
     added = 0
-    for path in _shards(shards):
+    for path in shards_of(shards):
         if not (out / f"{path.stem}.npz").exists():
             _encode_shard(path, out, encode, view_size, patch)
             added += 1
     return added
 
 
-def _shards(folder: Path) -> list[Path]:
+def shards_of(folder: Path) -> list[Path]:
+    """The shards of a folder, in order; TrainingError if there is none."""
     found = sorted(folder.glob("*.parquet"))
     if not found:
         raise TrainingError(
@@ -83,11 +90,11 @@ def _encode_shard(path: Path, out: Path, encode, view_size: int, patch: int) -> 
     before = np.stack([read_png(row["before"])[..., :3] for row in firsts])
     after = np.stack([read_png(row["after"])[..., :3] for row in rows])
     arrays = {
-        "source": _latents(before, encode),
-        "target": _latents(after, encode),
+        "source": latents_of(before, encode),
+        "target": latents_of(after, encode),
         "view": _views(before, view_size),
         "cover": np.stack([coverage(read_png(row["region_ids"]).astype(int) - 128, view_size // patch) for row in firsts]),
-        "region": np.stack([_share(read_png(row["mask"]) > 0, 16) for row in rows]),
+        "region": np.stack([share(read_png(row["mask"]) > 0, CELLS) for row in rows]),
         "scene": np.array([scenes[row["seed"]] for row in rows], np.int32),
     }
     words = {
@@ -101,7 +108,8 @@ def _encode_shard(path: Path, out: Path, encode, view_size: int, patch: int) -> 
     os.replace(temporary, out / f"{path.stem}.npz")
 
 
-def _latents(pictures: np.ndarray, encode) -> np.ndarray:
+def latents_of(pictures: np.ndarray, encode: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+    """Latents of uint8 pictures (N, H, W, 3) as float16 (N, C, h, w)."""
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     with torch.no_grad():
         return np.concatenate([encode(part).half().numpy() for part in x.split(32)])
@@ -113,7 +121,7 @@ def _views(pictures: np.ndarray, size: int) -> np.ndarray:
     )
 
 
-def _share(mask: np.ndarray, cells: int) -> np.ndarray:
+def share(mask: np.ndarray, cells: int) -> np.ndarray:
     """Share of each cell of a cells x cells grid that a mask covers, as uint8 0 ... 255."""
     h, w = mask.shape
     return (mask.reshape(cells, h // cells, cells, w // cells).mean((1, 3)) * 255).round().astype(np.uint8)
@@ -147,11 +155,13 @@ class Cache:
     """Every shard of a cache folder in memory, drawn from by index.
 
     `pairs` holds one dict a pair (id, instruction, reply, group, op), `scenes` one description a picture, `pairs_of` the
-    pairs of each scene (none where a scene was drawn for its view alone).
+    pairs of each scene (none where a scene was drawn for its view alone), `things` those that were drawn in other colours
+    (see `recoloured`).
     """
 
     def __init__(self, folder: Path) -> None:
-        paths = sorted(Path(folder).glob("*.npz"))
+        every = sorted(Path(folder).glob("*.npz"))
+        paths = [path for path in every if not path.stem.startswith(RECOLOURED)]
         if not paths:
             raise TrainingError(
                 f"no cached latents in {folder}; run the autoencoder stage first: smartedit train tiny --stage autoencoder"
@@ -167,6 +177,8 @@ class Cache:
             self._add(number, path)
         kinds = np.array([kind_of_data(p["op"], p["group"]) for p in self.pairs])
         self.by_kind = {kind: np.flatnonzero(kinds == kind) for kind in (EDITING, PERCEPTION, COMPLEX)}
+        self.things: list[dict] = []
+        self._recolour([path for path in every if path not in paths])
 
     def _add(self, number: int, path: Path) -> None:
         words = json.loads(path.with_suffix(".json").read_text())
@@ -181,6 +193,38 @@ class Cache:
         self._scene_at += [(number, i) for i in range(len(words["scenes"]))]
         self.pairs += words["pairs"]
         self.scenes += words["scenes"]
+
+    def _recolour(self, paths: list[Path]) -> None:
+        """Take in shards of recoloured things: each thing learns where its pictures are, the scene's own being the first."""
+        scene_of = {scene["seed"]: number for number, scene in enumerate(self.scenes)}
+        for path in paths:
+            with np.load(path) as stored:
+                self.arrays.append({key: stored[key] for key in stored.files})
+            for row, thing in enumerate(json.loads(path.with_suffix(".json").read_text())):
+                others = len(thing["colours"]) - 1
+                places = [("target", len(self.arrays) - 1, row * others + k) for k in range(others)]
+                scene = scene_of[thing["seed"]]
+                here = ("source", *self._scene_at[scene])
+                self.things.append({**thing, "scene": scene, "pictures": [here, *places], "region": (len(self.arrays) - 1, row)})
+
+    def recolourings(self, count: int, rng: np.random.Generator) -> EditBatch:
+        """Random pairs of pictures of one thing in two colours, each told by its grounded reply, as instruction too; the view
+        shows the thing in the colour that the scene has."""
+        sources, targets, regions, views, replies = [], [], [], [], []
+        for thing in (self.things[i] for i in rng.integers(len(self.things), size=count)):
+            old, new = rng.choice(len(thing["colours"]), size=2, replace=False)
+            sources.append(self._one(*thing["pictures"][old]))
+            targets.append(self._one(*thing["pictures"][new]))
+            regions.append(self._one("region", *thing["region"]))
+            views.append(self._one("view", *self._scene_at[thing["scene"]]))
+            told = next(t for t in self.scenes[thing["scene"]]["objects"] if t["id"] == thing["id"])
+            replies.append(f"{located({**told, 'colour': thing['colours'][old]})} : recolour {thing['colours'][new]} .")
+        source, target = (torch.from_numpy(np.stack(rows)).float() for rows in (sources, targets))
+        region = torch.from_numpy(np.stack(regions))[:, None].float() / 255
+        return EditBatch(source, target, region, torch.from_numpy(np.stack(views)), replies, replies)
+
+    def _one(self, key: str, shard: int, row: int) -> np.ndarray:
+        return self.arrays[shard][key][row]
 
     def edits(self, indices) -> EditBatch:
         """The pairs with these indices."""

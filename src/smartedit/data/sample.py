@@ -36,6 +36,11 @@ class EditBatch(Batch):
     instruction: list[str]
     reply: list[str]
 
+    def with_more(self, others: EditBatch) -> EditBatch:
+        """These pairs and others."""
+        both = [(getattr(self, field.name), getattr(others, field.name)) for field in fields(self)]
+        return EditBatch(*(torch.cat(pair) if isinstance(pair[0], torch.Tensor) else pair[0] + pair[1] for pair in both))
+
 
 @dataclass
 class PictureBatch(Batch):

@@ -20,9 +20,6 @@ from .layers import zeroed
 
 FINE = 4  # the pixel residual works on patches of 4 x 4
 
-#: How many maps of colours there are: any affine map of red, green and blue is a sum of these.
-DYES = 12
-
 
 class ResidualBlock(nn.Module):
     """norm, 3x3, SiLU, 3x3 with residual."""
@@ -120,19 +117,6 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
     def linear_patches(self, z: Tensor) -> Tensor:
         """The linear inverse: latents (B, C, h, w) -> patch vectors (B, 3 * patch^2, h, w)."""
         return conv2d(z, (self.basis / self.scale)[:, :, None, None]) + self.mean[:, None, None]
-
-    def dyes(self) -> Tensor:
-        """What can happen to the colours of a whole patch, as affine maps of latents: (`DYES`, C, C + 1), last column the offset.
-
-        Nine add the red, green or blue of every pixel to its red, green or blue, three add one to all reds, greens or blues.
-        """
-        scale, size = self.scale.float(), self.config.latent_channels
-        seen = self.basis.float().view(3, -1, size)
-        read, kept = seen / scale, (seen * scale).mT  # latents -> pixels of a colour; pixels of a colour -> latents
-        mean = self.mean.float().view(3, -1, 1)
-        mixed = [torch.cat([kept[to] @ read[of], kept[to] @ mean[of]], dim=1) for to in range(3) for of in range(3)]
-        brighter = [torch.cat([kept.new_zeros(size, size), kept[to].sum(1, keepdim=True)], dim=1) for to in range(3)]
-        return torch.stack(mixed + brighter)
 
     def _moments(self, pictures: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
         size = len(self.mean)

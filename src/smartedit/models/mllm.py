@@ -51,11 +51,13 @@ class Spliced:
 
 @dataclass
 class MLLMOutput:
-    """What one pass gives: states after the final norm (B, L, hidden), where edit tokens are (B, L), the LM loss."""
+    """What one pass gives: states after the final norm (B, L, hidden), where edit tokens are (B, L), the LM loss, and the
+    ids that were read (B, L), -1 where the picture is or nothing."""
 
     states: Tensor
     edit_mask: Tensor
     loss: Tensor | None = None
+    ids: Tensor | None = None
 
     def edit_states(self) -> tuple[Tensor, Tensor]:
         """States of the edit tokens (B, 32, hidden) and a bool mask (B, 32) that is False in rows without an edit."""
@@ -150,8 +152,9 @@ class MLLM(nn.Module):
         spliced = self.splice(input_ids, projected, attention_mask, labels, has_picture, branch)
         seen, place = (spliced.attention_mask, None) if branch is None else _branched(spliced.branch, spliced.attention_mask)
         states = self._run(spliced.embeds, seen, self.positions(spliced, place))
-        edit = (spliced.ids >= self.first_edit_token) & spliced.attention_mask.bool()
-        return MLLMOutput(states, edit, None if labels is None else self.lm_loss(states, spliced.labels))
+        ids = spliced.ids.masked_fill(~spliced.attention_mask.bool(), -1)
+        loss = None if labels is None else self.lm_loss(states, spliced.labels)
+        return MLLMOutput(states, ids >= self.first_edit_token, loss, ids)
 
     def lm_loss(self, states: Tensor, labels: Tensor) -> Tensor:
         """Mean cross-entropy of the next token where its label counts; logits are made for these positions only."""

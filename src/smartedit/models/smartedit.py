@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import ModelError
 from .bim import BIM
+from .brush import Brush
 from .mllm import MLLM
 from .qformer import QFormer
 from .unet import denoise
@@ -44,7 +45,7 @@ class SmartEdit(nn.Module):
     """Holds the parts; makes none of them, so any size (or a small one in a test) is handed in.
 
     `bim` may be None (stage `joint`): the UNet then gets the context alone. `anchored`: the UNet's output is added to
-    the source latents, which is how models that predict the clean sample are trained, `dyes` before it (see `denoise`).
+    the source latents, which is how models that predict the clean sample are trained, or handed to a `brush` with these.
     """
 
     def __init__(
@@ -54,11 +55,11 @@ class SmartEdit(nn.Module):
         bim: BIM | None,
         unet: nn.Module,
         anchored: bool = False,
-        dyes: Tensor | None = None,
+        brush: Brush | None = None,
     ) -> None:
         super().__init__()
         self.mllm, self.qformer, self.bim, self.unet = mllm, qformer, bim, unet
-        self.anchored, self.dyes = anchored, dyes
+        self.anchored, self.brush = anchored, brush
 
     @property
     def null_context(self) -> Tensor:
@@ -109,4 +110,4 @@ class SmartEdit(nn.Module):
             raise ModelError('this UNet predicts the clean picture; use a scheduler with prediction_type="sample"')
         sample = torch.cat([noisy, source], dim=1)
         anchor = source if self.anchored else None
-        return denoise(self.unet, sample, t, condition.context.to(sample.dtype), condition.feature, anchor, self.dyes)
+        return denoise(self.unet, sample, t, condition.context.to(sample.dtype), condition.feature, anchor, self.brush)

@@ -7,12 +7,11 @@ first skip connection, as published.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
-import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
@@ -59,17 +58,13 @@ def denoise(
     context: Tensor,
     feature: Tensor | None = None,
     anchor: Tensor | None = None,
-    dyes: Tensor | None = None,
+    brush: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """One call: sample (B, noisy + source channels, h, w), times (B,) or one number, context (B, n, C) -> prediction.
 
     With `anchor` (B, c, h, w), the source latents, the network only says what changes, so it need not learn to copy. That is
-    how models whose scheduler predicts the clean sample are trained. A UNet with c output channels is added to the anchor;
-    one with more says what to put in its place and how much of it, `anchor + gate * (new - anchor)`: channels with a gate of
-    their own, and the last gate for all that follow (the fine detail, where latents are ordered by variance). `dyes`
-    (n, c, c + 1) are affine maps of latents; the last n outputs say how much of each is added to every cell of the anchor
-    first, as far as the first gate is open. A new colour then needs no detail painted again (local affine models, as in
-    bilateral guided upsampling).
+    how models whose scheduler predicts the clean sample are trained. Its output is added to the anchor, or a `brush` makes the
+    prediction of output and anchor.
 
     A UNet with more input channels than `sample` has gets the rest as `position_channels`: words such as "on the left"
     and boxes in a reply then have something to point at from the first layer on.
@@ -81,19 +76,4 @@ def denoise(
         output = unet(sample, t, encoder_hidden_states=context).sample
     if anchor is None:
         return output
-    if output.shape[1] == anchor.shape[1]:
-        return anchor + output
-    channels, kinds = anchor.shape[1], 0 if dyes is None else len(dyes)
-    new, gate, amounts = output.split([channels, output.shape[1] - channels - kinds, kinds], dim=1)
-    gate = gate.sigmoid()
-    if dyes is not None:
-        anchor = anchor + _dyed(anchor, dyes.to(anchor), gate[:, :1] * amounts)
-    own = torch.arange(channels, device=gate.device).clamp_max(gate.shape[1] - 1)
-    return anchor + gate[:, own] * (new - anchor)
-
-
-def _dyed(anchor: Tensor, dyes: Tensor, amounts: Tensor) -> Tensor:
-    """The sum of all maps of the anchor (B, c, h, w), each times its amount (B, n, h, w)."""
-    extended = F.pad(anchor, (0, 0, 0, 0, 0, 1), value=1.0)
-    mapped = F.conv2d(extended, dyes.flatten(0, 1)[:, :, None, None]).unflatten(1, dyes.shape[:2])
-    return (mapped * amounts[:, :, None]).sum(1)
+    return anchor + output if brush is None else brush(output, anchor)

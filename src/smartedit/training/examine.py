@@ -49,7 +49,7 @@ def examine(shop: Workshop, stage: str, folder: Path, count: int = PAIRS) -> dic
         scores["pointed right"] = pointing(shop.pointed(condition.feature), pairs.region)
     if stage in PAINTS:
         predicted = _painted(shop, pairs, condition)
-        left, change = (shop.pixels(z - pairs.target) for z in (predicted, pairs.source))
+        left, change = (shop.brush.pixels(z - pairs.target) for z in (predicted, pairs.source))
         scores["undone"] = undone(left, change).mean().item()
         _write_samples(shop, folder / "samples.png", pairs, predicted)
     rounded = {name: round(value, 4) for name, value in scores.items()}

@@ -7,7 +7,8 @@ draw lessons ahead of it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smartedit.conversation import first_turn, picture_start
-from smartedit.data.asked import Asked, asked_of, real_asked, smudged
+from smartedit.data.asked import Asked, asked_of, real_asked, smudged, turned
 from smartedit.data.mixture import Mixture
 from smartedit.data.sample import Batch, EditBatch, PictureBatch, TextBatch, pad_branches
 from smartedit.data.vision_language import knowledge_conversations, picture_turns
@@ -26,9 +27,11 @@ from smartedit.world.lexicon import NOUNS
 from smartedit.world.questions import caption, region_phrases
 from smartedit.world.scene import COLOURS
 
-MIXTURE = Mixture()
+MIXTURE, PAINTED = Mixture(), Mixture(editing=0.75, perception=0.10, complex=0.15, recolour=1.0)
+#: Share of `base`'s samples that are recoloured things.
+RECOLOURED = 0.3
 #: Share of `base`'s texts that are the grounded reply instead of the instruction: it learns what places in words mean.
-GROUNDED = 0.6
+GROUNDED = 0.75
 #: Share of `base`'s samples whose UNet is shown the true region, as the feature that BIM will supply later.
 POINTED = 0.9
 #: Questions and edits about one picture in `language`, edits about one in `align` and `point`; pairs of one in `edit`.
@@ -69,11 +72,14 @@ class Seen(Batch):
 
 @dataclass
 class Talk(Batch):
-    """view: (B, 3, V, V) uint8, the turns about each picture packed behind it, and conversations without a picture."""
+    """view: (B, 3, V, V) uint8, the turns about each picture packed behind it (the last `EDITS` ask for edits), which of the
+    edits' places are known and these (as in `Places`), and conversations without a picture."""
 
     view: Tensor
     named: Named
     turns: TextBatch
+    known: Tensor
+    where: Tensor
     knowledge: TextBatch
 
 
@@ -173,7 +179,7 @@ def language(shop: Workshop, rng: np.random.Generator, batch: int) -> Talk:
         for described, asked in zip(pictures.described, edits, strict=True)
     ]
     knowledge = knowledge_conversations(shop.tokenizer, max(1, batch // 16), rng, QUESTIONS + EDITS)
-    return Talk(pictures.view, _named(pictures), _packed(shop, rows), knowledge)
+    return Talk(pictures.view, _named(pictures), _packed(shop, rows), *_known(edits), knowledge)
 
 
 def _some_pictures(shop: Workshop, rng: np.random.Generator, count: int) -> tuple[list[int], PictureBatch, Tensor]:
@@ -188,12 +194,34 @@ def _packed(shop: Workshop, rows: list) -> TextBatch:
 
 
 def base(shop: Workshop, rng: np.random.Generator, batch: int) -> Painting:
-    """Pairs told by their instruction or by the grounded reply; most are pointed at their region."""
-    pairs = shop.train.edits(MIXTURE.draw(shop.train, batch, rng))
+    """Pairs told by their instruction or by the grounded reply, some of these seen from behind; most are pointed at their region."""
+    recoloured = int((rng.random(batch) < RECOLOURED).sum()) if shop.train.things else 0
+    pairs = shop.train.edits(PAINTED.draw(shop.train, batch - recoloured, rng))
+    if recoloured:
+        pairs = pairs.with_more(shop.train.recolourings(recoloured, rng))
     grounded = rng.random(batch) < GROUNDED
+    pairs = _turned(shop, pairs, grounded & (rng.random(batch) < TURNED))
     texts = [reply if g else said for g, said, reply in zip(grounded, pairs.instruction, pairs.reply, strict=True)]
     pointed = torch.from_numpy(rng.random(batch) < POINTED)
     return Painting(pairs, texts, pointed, _pointing(pairs.region, rng) * pointed[:, None, None, None])
+
+
+def _turned(shop: Workshop, pairs: EditBatch, rows: np.ndarray) -> EditBatch:
+    """The same with left and right exchanged in some rows, in pictures and replies; their instructions no longer hold."""
+    if not rows.any():
+        return pairs
+    chosen, brush = torch.from_numpy(rows), shop.brush
+
+    def turn(maps: Tensor, how: Callable[[Tensor], Tensor]) -> Tensor:
+        return maps.masked_scatter(chosen.view(-1, 1, 1, 1), how(maps[chosen]))
+
+    return replace(
+        pairs,
+        source=turn(pairs.source, brush.turned),
+        target=turn(pairs.target, brush.turned),
+        region=turn(pairs.region, lambda maps: maps.flip(-1)),
+        reply=[turned(reply) if row else reply for reply, row in zip(pairs.reply, rows, strict=True)],
+    )
 
 
 def _pointing(region: Tensor, rng: np.random.Generator) -> Tensor:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 #: Sums over a picture, of squared and of absolute change, below which an edit counts as hardly there; they keep shares finite.
 FAINT, FAINT_SUM = 3.0, 30.0
+#: The change of a colour, of 2 from black to white, from which on a pixel counts as changed; and how many pixels are hardly any.
+VISIBLE, FAINT_PIXELS = 0.05, 100.0
 
 
 def undone(left: Tensor, change: Tensor) -> Tensor:
@@ -27,6 +29,16 @@ def undecided(left: Tensor, change: Tensor) -> Tensor:
     Half an edit in two places is worth nothing, and a pixel that should not change must not change at all.
     """
     return left.abs().flatten(1).sum(1) / (change.abs().flatten(1).sum(1) + FAINT_SUM)
+
+
+def outlined(logits: Tensor, change: Tensor) -> Tensor:
+    """Cross-entropy between masks, logits (B, P, h, w), and where pixels change at all, by the number of those that do, (B,).
+
+    `change` (B, 3 P, h, w) is the true change of every pixel, red before green before blue.
+    """
+    wanted = (change.unflatten(1, (3, -1)).abs().amax(1) / VISIBLE).clamp(max=1.0)
+    entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    return entropy.flatten(1).sum(1) / (wanted.flatten(1).sum(1) + FAINT_PIXELS)
 
 
 def misplaced(found: Tensor, wanted: Tensor, code: Tensor) -> Tensor:

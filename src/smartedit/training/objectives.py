@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from smartedit.data.sample import EditBatch, TextBatch
 from smartedit.models.mllm import MLLMOutput
 from smartedit.models.smartedit import Condition, Understanding
+from smartedit.models.unet import denoise
 from smartedit.training import lessons
 from smartedit.training.examine import pointing
 from smartedit.training.lessons import KINDS, PAINTS, Named
@@ -25,6 +26,7 @@ from smartedit.training.losses import (
     draw_timesteps,
     drop_conditions,
     misplaced,
+    outlined,
     reconstruction,
     region_contrast,
     undecided,
@@ -37,6 +39,8 @@ from smartedit.training.workshop import Workshop, normalise_view
 NOISIEST = 0.9
 #: Conditioning dropout (paper; official-code.md, section 4).
 DROPOUT = 0.05
+#: Weight of `outlined`: it is much larger than the other losses of the painter, and only helps them.
+OUTLINE = 0.2
 
 Losses = dict[str, Tensor]
 Objective = Callable[..., Losses]
@@ -90,9 +94,25 @@ def _contrasts(shop: Workshop, hidden: Tensor, seen: lessons.Seen) -> Losses:
 def language(shop: Workshop, talk: lessons.Talk, generator: Generator) -> Losses:
     """Turns about pictures, questions and edits, and conversations about what things are for."""
     features = shop.mllm.encode_view(normalise_view(talk.view))
-    pictured = _read(shop, talk.turns, features).loss
+    read = _read(shop, talk.turns, features)
     known = shop.mllm(talk.knowledge.ids, None, talk.knowledge.mask.long(), talk.knowledge.labels).loss
-    return {"pictures": pictured, "knowledge": 0.3 * known, **named(shop, features, talk.named)}
+    return {"pictures": read.loss, "knowledge": 0.3 * known, **_sought(shop, read, features, talk, lessons.EDITS), **named(shop, features, talk.named)}
+
+
+def _sought(
+    shop: Workshop, read: MLLMOutput, features: Tensor, told: lessons.Talk | lessons.Reading, each: int
+) -> Losses:
+    """Before a reply to an edit begins (the last `each` turns of a picture are edits), and again when it has been worded, the
+    language model knows which patches are meant: a map a turn says more about that than the digits of a box do."""
+    begins = read.states[read.ids == shop.assistant].unflatten(0, (len(features), -1))[:, -each:].flatten(0, 1)
+    ends = read.states[read.ids == shop.mllm.first_edit_token]
+    patches = features.repeat_interleave(each, 0)[told.known]
+    losses: Losses = {}
+    for key, states in (("sought", begins), ("found", ends)):
+        fits = shop.parts["contrast"].finds(states[told.known], patches).view_as(told.where)
+        losses[key] = astray(fits, told.where, sharpness=1.0).mean()
+        losses[f"~{key} right"] = torch.tensor(pointing(fits, told.where))
+    return losses
 
 
 def _read(shop: Workshop, turns: TextBatch, features: Tensor) -> MLLMOutput:
@@ -118,17 +138,17 @@ def point(shop: Workshop, places: lessons.Places, generator: Generator) -> Losse
 
 
 def align(shop: Workshop, reading: lessons.Reading, generator: Generator) -> Losses:
-    """Stage 1: the QFormer's output for the edit tokens meets the text encoder's states of the grounded reply.
-
-    BIM gets used to that output meanwhile.
-    """
-    understanding, lm = understand(shop, reading.view, reading.turns, lessons.READ)
+    """Stage 1: the QFormer's output for the edit tokens meets the text encoder's states of the grounded reply, and says
+    enough for BIM to point."""
+    understanding, read = understand(shop, reading.view, reading.turns, lessons.READ)
+    features = understanding.image_features[:: lessons.READ]
     context = shop.parts["qformer"](understanding.edit_states)
     with torch.no_grad():
         wanted = shop.text_context(reading.replies)
-    pointed = _pointed(shop, context.detach(), understanding.image_features, reading)
+    pointed = _pointed(shop, context, understanding.image_features, reading)
+    sought = _sought(shop, read, features, reading, lessons.READ)
     told = {"~left": _left(context, wanted), "~spread": context.std(0).mean()}
-    return {"lm": lm, "mse": F.mse_loss(context, wanted), **pointed, **told}
+    return {"lm": read.loss, "mse": F.mse_loss(context, wanted), **pointed, **sought, **told}
 
 
 def _pointed(shop: Workshop, context: Tensor, features: Tensor, places: lessons.Places) -> Losses:
@@ -163,19 +183,19 @@ def edit(shop: Workshop, asked: lessons.Edit, generator: Generator) -> Losses:
 
 def _edit(shop: Workshop, asked: lessons.Edit, generator: Generator, with_bim: bool) -> Losses:
     pairs = asked.pairs
-    understanding, lm = understand(shop, asked.view, asked.turns, lessons.TOGETHER)
+    understanding, read = understand(shop, asked.view, asked.turns, lessons.TOGETHER)
     condition = shop.model(with_bim).condition(understanding, tuple(pairs.source.shape[-2:]))
     painted = paint(shop, generator, pairs, condition, shop.parts["qformer"].null_context)
     if with_bim:
         painted["pointer"] = misplaced(condition.feature, lessons.coarse(pairs.region), shop.code).mean()
-    return {"lm": lm, **painted, "~spread": condition.context.detach().std(0).mean()}
+    return {"lm": read.loss, **painted, "~spread": condition.context.detach().std(0).mean()}
 
 
-def understand(shop: Workshop, view: Tensor, turns: TextBatch, each: int) -> tuple[Understanding, Tensor]:
-    """One teacher-forced pass over pictures (B, 3, V, V) with `each` edits each: what the edit tokens carry, the LM loss."""
+def understand(shop: Workshop, view: Tensor, turns: TextBatch, each: int) -> tuple[Understanding, MLLMOutput]:
+    """One teacher-forced pass over pictures (B, 3, V, V) with `each` edits each: what the edit tokens carry, and all of it."""
     features = shop.mllm.encode_view(normalise_view(view))
-    output = _read(shop, turns, features)
-    return Understanding(output.every_edit(), features.repeat_interleave(each, 0), []), output.loss
+    read = _read(shop, turns, features)
+    return Understanding(read.every_edit(), features.repeat_interleave(each, 0), []), read
 
 
 def paint(
@@ -190,8 +210,9 @@ def paint(
     t = draw_timesteps(count, last, NOISIEST, generator).to(device)
     noisy = shop.scheduler.add_noise(pairs.target, torch.randn(pairs.target.shape, generator=generator).to(device), t)
     with short_attention(device):
-        predicted = shop.model(with_bim=False).denoise(noisy, source, t, Condition(context, condition.feature))
-    left, change = (shop.pixels(z) for z in (predicted - pairs.target, source - pairs.target))
+        output = denoise(shop.parts["unet"], torch.cat([noisy, source], dim=1), t, context, condition.feature)
+    brush = shop.brush
+    left, change = (brush.pixels(z - pairs.target) for z in (brush(output, source), source))
     share = undone(left, change)
     steady = ~no_text & ~no_picture
     shares = {"~undone whole": share.detach()[steady].mean()}
@@ -200,4 +221,5 @@ def paint(
             "~by words": share.detach()[steady & ~pointed].mean(),
             "~pointed": share.detach()[steady & pointed].mean(),
         }
-    return {"undone": share.mean(), "undecided": undecided(left, change).mean(), **shares}
+    outline = OUTLINE * outlined(brush.mask(output, source), change).mean()
+    return {"undone": share.mean(), "undecided": undecided(left, change).mean(), "outline": outline, **shares}

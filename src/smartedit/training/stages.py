@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from smartedit.data.cache import Cache, build_cache, shard_pictures
+from smartedit.data.recoloured import draw_recoloured
 from smartedit.data.scenes import draw_scenes
 from smartedit.errors import TrainingError
 from smartedit.models.presets import get_preset
@@ -121,16 +122,22 @@ def prepare(
         getattr(vae, name).copy_(value)
     preset = get_preset("tiny")
     patch = preset.tables["vision_tower"]["patch_size"]
+
+    def encode(pictures: torch.Tensor) -> torch.Tensor:
+        return vae.encode(pictures.to(shop.device)).latent_dist.mode().cpu()
+
     for split in ("train", "validation"):
         added = build_cache(
             data / split,
             out / "cache" / split,
-            lambda x: vae.encode(x.to(shop.device)).latent_dist.mode().cpu(),
+            encode,
             preset.view,
             patch,
         )
         say(f"{split}: {added} shards newly encoded")
-    say(f"train: {draw_scenes(out / 'cache' / 'train', scenes, preset.view, patch)} shards of scenes newly drawn")
+    cached = out / "cache" / "train"
+    say(f"train: things of {draw_recoloured(data / 'train', cached, encode)} shards newly recoloured")
+    say(f"train: {draw_scenes(cached, scenes, preset.view, patch)} shards of scenes newly drawn")
     shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
     say(f"train: {len(shop.train.pairs)} pairs, {len(shop.train.scenes)} scenes")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from smartedit.conversation import CONTEXT_LENGTH, build_tokenizer, edit_ids
 from smartedit.data.cache import Cache
 from smartedit.errors import TrainingError
-from smartedit.models.autoencoder import DYES
+from smartedit.models.brush import DYES, MASK, Brush
 from smartedit.models.mllm import MLLM
 from smartedit.models.presets import build, build_scheduler, get_preset
 from smartedit.models.smartedit import SmartEdit
@@ -27,14 +28,18 @@ POINTED_SIZE = 1.0
 
 
 class ContrastHeads(nn.Module):
-    """What contrast needs and nothing else does: projections of both towers, a vector for "no object", the scale."""
+    """What contrast needs and nothing else does: projections of both towers, a vector for "no object", the scale; and what a
+    state of the language model is compared with to see which patch it means."""
 
-    def __init__(self, image_width: int, text_width: int, width: int = 192) -> None:
+    def __init__(self, image_width: int, text_width: int, lm_width: int, patches: int, width: int = 192) -> None:
         super().__init__()
         self.picture = nn.Linear(image_width, width, bias=False)
         self.patch = nn.Linear(image_width, width, bias=False)
         self.text = nn.Linear(text_width, width, bias=False)
         self.nothing = nn.Parameter(torch.randn(width) * 0.1)
+        self.seeker = nn.Linear(lm_width, width, bias=False)
+        self.sought = nn.Linear(image_width, width)
+        self.places = nn.Parameter(torch.randn(patches, width) * 0.5)
         self.log_scale = nn.Parameter(torch.tensor(2.6))
         self.log_scale_words = nn.Parameter(torch.tensor(2.6))
 
@@ -47,6 +52,11 @@ class ContrastHeads(nn.Module):
     def scale_words(self) -> Tensor:
         """The same for patches against words of the language model."""
         return self.log_scale_words.exp().clamp(max=100.0)
+
+    def finds(self, states: Tensor, features: Tensor) -> Tensor:
+        """How well states (N, lm_width) fit every patch of features (N, P, image_width): logits (N, P)."""
+        patches = self.sought(features) + self.places
+        return torch.einsum("nd,npd->np", self.seeker(states), patches) / math.sqrt(self.places.shape[1])
 
 
 @dataclass
@@ -61,6 +71,8 @@ class Workshop:
     extra: dict = field(default_factory=dict)
     #: The feature of a cell that is pointed at, (C, 1, 1): fixed, so that BIM can learn to point while the UNet learns to follow.
     code: Tensor = field(init=False)
+    #: The id of the token that a reply follows.
+    assistant: int = field(init=False)
 
     @classmethod
     def fresh(cls, preset: str = "tiny", seed: int = 0, device: str = "cpu") -> Workshop:
@@ -69,14 +81,15 @@ class Workshop:
         tokenizer = build_tokenizer(list(vocabulary()))
         parts = build(preset, len(tokenizer))
         tables = get_preset(preset).tables
-        parts["contrast"] = ContrastHeads(tables["vision_tower"]["hidden_size"], tables["text_encoder"]["hidden_size"])
+        widths = (tables[part]["hidden_size"] for part in ("vision_tower", "text_encoder", "language_model"))
+        parts["contrast"] = ContrastHeads(*widths, get_preset(preset).patches)
         _start_quiet(parts["unet"])
         return cls({name: part.to(device) for name, part in parts.items()}, tokenizer, build_scheduler(preset))
 
     def __post_init__(self) -> None:
         width = self.parts["unet"].config.block_out_channels[0]
         self.code = torch.randn(width, 1, 1, generator=torch.Generator().manual_seed(0)).to(self.device) * POINTED_SIZE
-        first = edit_ids(self.tokenizer)[0]
+        first, self.assistant = edit_ids(self.tokenizer)[0], self.tokenizer.convert_tokens_to_ids("assistant:")
         self.mllm = MLLM(self.parts["vision_tower"], self.parts["projector"], self.parts["language_model"], first)
 
     @property
@@ -87,17 +100,16 @@ class Workshop:
     def model(self, with_bim: bool) -> SmartEdit:
         """The parts assembled; without BIM the feature is left out (stage `joint`)."""
         bim = self.parts["bim"] if with_bim else None
-        return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], anchored=True, dyes=self.parts["vae"].dyes())
+        return SmartEdit(self.mllm, self.parts["qformer"], bim, self.parts["unet"], anchored=True, brush=self.brush)
+
+    @property
+    def brush(self) -> Brush:
+        """What the UNet's outputs are painted with."""
+        return Brush(self.parts["vae"])
 
     def pointed(self, feature: Tensor) -> Tensor:
         """How much a feature (B, C, h, w) points at every cell, (B, 1, h, w), about 0 ... 1."""
         return (feature * self.code).sum(1, keepdim=True) / self.code.square().sum()
-
-    def pixels(self, difference: Tensor) -> Tensor:
-        """Differences of latents (B, C, h, w) as differences of pixels, by patch (B, 3 * patch^2, h, w). Latents make much of
-        fine detail, which helps against noise; pixels are what people and the benchmark see."""
-        vae = self.parts["vae"]
-        return vae.linear_patches(difference) - vae.mean[:, None, None]
 
     def text_context(self, texts: list[str]) -> Tensor:
         """CLIP text states of every text, padded to the context length: (B, 40, width)."""
@@ -151,14 +163,14 @@ class Workshop:
 
 @torch.no_grad()
 def _start_quiet(unet: nn.Module, noisy: float = 0.2, source: float = 4.0, closed: float = -3.0) -> None:
-    """First change next to nothing (gates almost closed, no dye), and see the source through the noise: latents are five times
-    fainter than it."""
+    """First change next to nothing (gates almost closed, no dye, masks half open), and see the source through the noise: latents
+    are five times fainter than it."""
     channels = get_preset("tiny").tables["vae"]["latent_channels"]
     unet.conv_in.weight[:, :channels] *= noisy
     unet.conv_in.weight[:, channels : 2 * channels] *= source
     nn.init.zeros_(unet.conv_out.weight)
     nn.init.zeros_(unet.conv_out.bias)
-    nn.init.constant_(unet.conv_out.bias[channels:-DYES], closed)
+    nn.init.constant_(unet.conv_out.bias[channels : -DYES - MASK], closed)
 
 
 def save_weights(weights: dict[str, dict[str, Tensor]], folder: Path) -> None:

@@ -49,7 +49,8 @@ def render(scene: Scene, size: int = 256, samples: int = 2, device: str = "cpu")
     ids = np.empty((size, size), np.int16)
     picture = np.empty((size, size, 3), np.uint8)
     if device == "cpu":
-        tracing.paint_all(size, samples, *arrays, colour, ids, picture)
+        everywhere = np.ones((size, size), bool)
+        tracing.paint_all(size, samples, *arrays, everywhere, everywhere, colour, ids, picture)
     elif device == "cuda":
         from smartedit.world import cuda  # only here: numba's CUDA target takes long to load
 
@@ -58,6 +59,32 @@ def render(scene: Scene, size: int = 256, samples: int = 2, device: str = "cpu")
         raise SceneError(f"no device {device!r} to render on; use cpu or cuda")
     ids[abs(ids) >= tracing.FLAT] = 0
     return Rendered(picture, ids)
+
+
+def repaint(scene: Scene, picture: np.ndarray, where: np.ndarray, samples: int = 2) -> np.ndarray:
+    """The picture of `scene` where it is known, uint8 (H, H, 3), but for the pixels of `where`, bool (H, H): only these are
+    painted, in a fraction of the time."""
+    size = len(picture)
+    near = grown(where)
+    colour, ids, new = np.empty((size, size, 3), np.float64), np.empty((size, size), np.int16), picture.copy()
+    tracing.paint_all(size, samples, *scene_arrays(scene, size), near, where, colour, ids, new)
+    return new
+
+
+def coloured_by(scene: Scene, rendered: Rendered, id: str) -> np.ndarray:
+    """The pixels, bool (H, W), in which the colour of an object can be seen: its own, its mirror image's, those of glass
+    things it may be behind, and their neighbours."""
+    shown = [(k, thing) for k, thing in enumerate(scene.objects, 1)]
+    shown += [(-k, thing) for k, thing in enumerate(scene.shown_in_mirror, 1)] if scene.mirror else []
+    wanted = [k for k, thing in shown if thing.id == id or (rows_of(thing)[:, ALPHA] < 1).any()]
+    return grown(np.isin(rendered.ids, wanted))
+
+
+def grown(where: np.ndarray) -> np.ndarray:
+    """Pixels, bool (H, W), and all beside them."""
+    wide = np.pad(where, 1)
+    wide = wide[:-2] | wide[1:-1] | wide[2:]
+    return wide[:, :-2] | wide[:, 1:-1] | wide[:, 2:]
 
 
 def object_masks(scene: Scene, rendered: Rendered) -> dict[str, np.ndarray]:

@@ -199,14 +199,17 @@ def _sources() -> int:
 
 def _painter(digest: int):
     @njit(cache=True, **FAST)
-    def paint_all(size, samples, parts, things, room, colour, ids, picture):
-        """Both passes over a whole picture on one core; returns the digest of the sources it was compiled from."""
+    def paint_all(size, samples, parts, things, room, near, where, colour, ids, picture):
+        """Both passes over a picture on one core, the first over the pixels `near`, the second over those of `where`; returns
+        the digest of the sources it was compiled from."""
         for j in range(size):
             for i in range(size):
-                first_look(i, j, size, parts, things, room, colour, ids)
+                if near[j, i]:
+                    first_look(i, j, size, parts, things, room, colour, ids)
         for j in range(size):
             for i in range(size):
-                second_look(i, j, size, samples, parts, things, room, colour, ids, picture)
+                if where[j, i]:
+                    second_look(i, j, size, samples, parts, things, room, colour, ids, picture)
         return digest
 
     return paint_all

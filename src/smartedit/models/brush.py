@@ -1,0 +1,80 @@
+"""What the outputs of tiny's UNet do to the source: something new, other colours, and where exactly.
+
+The UNet sees cells of a patch each. An outline runs through them, so every cell also says which of its pixels it means.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, interpolate, pixel_shuffle, pixel_unshuffle
+
+from .autoencoder import PatchAutoencoder
+
+#: Amounts of affine maps of red, green and blue: nine add the red, green or blue of a pixel to its red, green or blue, three
+#: add one to all reds, greens or blues.
+DYES = 12
+#: How many rows and columns of a cell its mask has, how many outputs follow these (one a colour), and how strong these are.
+FINE, COLOURS, TINT = 4, 3, 8.0
+MASK = FINE**2 + COLOURS
+
+
+class Brush:
+    """Turns outputs (B, n, h, w) and the source latents (B, C, h, w) of a `PatchAutoencoder` into the clean target.
+
+    Outputs, in this order: `new`, latents to put there (C); `gates`, how much of these, one a channel, the last one for all
+    channels that follow (fine detail, as latents are ordered by variance); `dyes` (`DYES`), how much of every map of colours is
+    added to the source before, as far as the first gate is open; a mask (`MASK`), which pixels all of that happens to:
+
+        painted = dyed + gate * (new - dyed),  target = source + mask * (painted - source)
+
+    so that copying costs nothing, removing needs no negative of what is removed, and a new colour keeps the detail. The mask of
+    a cell has `FINE` x `FINE` values, interpolated, and adds to these what a weight for each colour makes of every pixel: an
+    outline is where colours change (local affine models, as in bilateral guided upsampling).
+    """
+
+    def __init__(self, vae: PatchAutoencoder) -> None:
+        scale, basis = vae.scale.float(), vae.basis.float()
+        self.channels, self.patch = vae.config.latent_channels, vae.patch
+        self._read, self._write = (basis / scale)[:, :, None, None], (basis * scale).T[:, :, None, None]
+        self._mean = vae.mean.float()[:, None, None]
+
+    def __call__(self, output: Tensor, source: Tensor) -> Tensor:
+        channels, gates = self.channels, output.shape[1] - self.channels - DYES - MASK
+        new, gate, amounts, _ = output.split([channels, gates, DYES, MASK], dim=1)
+        gate = gate.sigmoid()
+        seen = self.pixels(source)
+        dyed = self.latents(self._dyed(seen, gate[:, :1] * amounts))
+        own = torch.arange(channels, device=gate.device).clamp_max(gates - 1)
+        changed = self.pixels(dyed + gate[:, own] * (new - source - dyed))
+        mask = self.mask(output, source).sigmoid()
+        return source + self.latents(changed * mask.repeat(1, 3, 1, 1))
+
+    def mask(self, output: Tensor, source: Tensor) -> Tensor:
+        """Logits of the mask, by patch: (B, patch^2, h, w)."""
+        rough, weights = output[:, -MASK:].split([FINE**2, COLOURS], dim=1)
+        whole = interpolate(pixel_shuffle(rough, FINE), scale_factor=self.patch / FINE, mode="bilinear", align_corners=False)
+        colours = self.pixels(source).unflatten(1, (3, -1))
+        colours = colours - colours.mean(2, keepdim=True)
+        return pixel_unshuffle(whole, self.patch) + TINT * (weights[:, :, None] * colours).sum(1)
+
+    def pixels(self, difference: Tensor) -> Tensor:
+        """Differences of latents (B, C, h, w) as differences of pixels, by patch (B, 3 * patch^2, h, w)."""
+        return conv2d(difference, self._read.to(difference))
+
+    def latents(self, difference: Tensor) -> Tensor:
+        """The other way round, as far as latents can hold it."""
+        return conv2d(difference, self._write.to(difference))
+
+    def turned(self, latents: Tensor) -> Tensor:
+        """Latents (B, C, h, w) of the pictures seen from behind: left is right."""
+        pixels = (self.pixels(latents) + self._mean.to(latents)).flip(-1)
+        within = pixels.unflatten(1, (3, self.patch, self.patch)).flip(3).flatten(1, 3)
+        return self.latents(within - self._mean.to(latents))
+
+    def _dyed(self, seen: Tensor, amounts: Tensor) -> Tensor:
+        """What dyes add to pixels: `seen` (B, 3 * patch^2, h, w) of centred pixels, amounts (B, `DYES`, h, w)."""
+        colours = (seen + self._mean.to(seen)).unflatten(1, (3, -1))
+        mixing, lighter = amounts.split([9, 3], dim=1)
+        mixed = torch.einsum("btohw,bophw->btphw", mixing.unflatten(1, (3, 3)), colours)
+        return (mixed + lighter[:, :, None]).flatten(1, 2)
