@@ -97,7 +97,7 @@ def smudged(text: str, rng: np.random.Generator) -> str:
 
     def move(match: re.Match) -> str:
         box = np.array(match[0].split(), int)
-        shift = rng.normal(0, 1.5, 4) if rng.random() < 0.7 else np.tile(rng.integers(-GRID, GRID, 2), 2)
+        shift = rng.normal(0, 1.5, 4) if rng.random() < 0.5 else np.tile(rng.integers(-GRID, GRID, 2), 2)
         return " ".join(map(str, (box + shift).round().astype(int).clip(0, GRID - 1)))
 
     def dye(match: re.Match) -> str:

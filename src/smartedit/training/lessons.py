@@ -41,7 +41,7 @@ TURNED = 0.5
 #: Pixels by which views are moved in `clip`.
 JITTER = 5
 #: Share of replies that edit tokens are read after with their boxes smudged, because the model's own are not perfect either.
-SMUDGED = 0.5
+SMUDGED = 0.7
 #: What patches can be called; one past the end stands for "nothing".
 KINDS, PAINTS = list(NOUNS), list(COLOURS)
 

@@ -41,6 +41,8 @@ NOISIEST = 0.9
 DROPOUT = 0.05
 #: Weight of `outlined`: it is much larger than the other losses of the painter, and only helps them.
 OUTLINE = 0.2
+#: Weight of pointing in `align`: it shall reach the QFormer, and not drown what the context says besides where.
+POINTING = 0.25
 
 Losses = dict[str, Tensor]
 Objective = Callable[..., Losses]
@@ -146,6 +148,7 @@ def align(shop: Workshop, reading: lessons.Reading, generator: Generator) -> Los
     with torch.no_grad():
         wanted = shop.text_context(reading.replies)
     pointed = _pointed(shop, context, understanding.image_features, reading)
+    pointed |= {name: POINTING * loss for name, loss in pointed.items() if not name.startswith("~")}
     sought = _sought(shop, read, features, reading, lessons.READ)
     told = {"~left": _left(context, wanted), "~spread": context.std(0).mean()}
     return {"lm": read.loss, "mse": F.mse_loss(context, wanted), **pointed, **sought, **told}

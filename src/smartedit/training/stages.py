@@ -65,7 +65,7 @@ STAGES = (
         "align",
         lessons.align,
         objectives.align,
-        {"language_model": 5e-4, "qformer": 1e-3, "bim": 3e-4},
+        {"language_model": 5e-4, "qformer": 1e-3, "bim": 5e-4},
         samples=100_000,
         batch=36,
     ),
