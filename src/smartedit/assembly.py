@@ -15,7 +15,7 @@ from smartedit.training.stages import history, load_so_far
 from smartedit.training.workshop import Workshop
 
 #: Settings of the call that were best on validation.
-CALL = {"num_inference_steps": 3, "guidance_scale": 2.0}
+CALL = {"num_inference_steps": 3, "guidance_scale": 1.0}
 #: What the rival takes from its neighbour instead of a copy of its own.
 SHARED = ("vae", "scheduler", "tokenizer")
 
