@@ -31,8 +31,8 @@ from smartedit.guidance import branch_weights, branches
 from smartedit.likeness import looks_rendered
 from smartedit.machine import quantised_language_model
 from smartedit.models.autoencoder import PatchAutoencoder
-from smartedit.models.brush import Brush
 from smartedit.models.bim import BIM
+from smartedit.models.brush import Brush
 from smartedit.models.mllm import MLLM, Projector
 from smartedit.models.presets import is_anchored
 from smartedit.models.qformer import QFormer

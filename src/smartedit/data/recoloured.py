@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 import torch
 
-from smartedit.data.cache import CELLS, RECOLOURED, latents_of, read_png, share, shards_of
+from smartedit.data.cache import CELLS, RECOLOURED, latents_of, read_png, shards_of, share
 from smartedit.world.edits import Recolour, changed_region
 from smartedit.world.engine import in_order
 from smartedit.world.render import Rendered, coloured_by, repaint
