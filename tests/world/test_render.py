@@ -16,7 +16,7 @@ from numba import njit
 
 from smartedit.errors import SceneError
 from smartedit.world.edits import Recolour
-from smartedit.world.render import coloured_by, grown, mirror_masks, object_masks, render, repaint, scene_arrays
+from smartedit.world.render import coloured_by, mirror_masks, object_masks, render, repaint, scene_arrays
 from smartedit.world.scene import Camera, Mirror, Object, Scene
 from smartedit.world.shading import PIXEL
 from smartedit.world.surfaces import LIGHTS, TABLES, WALLS
@@ -32,6 +32,14 @@ HUNG = replace(SCENE, mirror=Mirror(0.2, 0.75, 1.6, 0.9))
 
 def moved(thing: Object, **changes) -> Object:
     return replace(thing, **changes)
+
+
+def grown(mask: np.ndarray) -> np.ndarray:
+    """The mask and its four neighbours: pixels on an edge are mixed with the other side."""
+    wide = mask.copy()
+    for axis, way in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        wide |= np.roll(mask, way, axis)
+    return wide
 
 
 def differs(a, b) -> np.ndarray:

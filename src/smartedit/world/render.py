@@ -73,7 +73,7 @@ def repaint(scene: Scene, picture: np.ndarray, where: np.ndarray, samples: int =
 
 def coloured_by(scene: Scene, rendered: Rendered, id: str) -> np.ndarray:
     """The pixels, bool (H, W), in which the colour of an object can be seen: its own, its mirror image's, those of glass
-    things it may be behind, and their neighbours."""
+    things it may be behind, and their neighbours. What is thinner than a pixel may be missed in one."""
     shown = [(k, thing) for k, thing in enumerate(scene.objects, 1)]
     shown += [(-k, thing) for k, thing in enumerate(scene.shown_in_mirror, 1)] if scene.mirror else []
     wanted = [k for k, thing in shown if thing.id == id or (rows_of(thing)[:, ALPHA] < 1).any()]
