@@ -146,7 +146,10 @@ def check_training(case: Case) -> None:
         output = model.mllm(ids, features, mask.long(), labels)
     _compare(case, spliced.attention_mask.float(), "mid.llm_attention_mask")
     _compare(case, output.edit_mask.long(), "mid.qformer_encoder_mask")
-    _compare(case, output.states[..., :8], "mid.hidden_first8")
+    states = output.states[..., :8]
+    assert torch.isclose(states, case["mid.hidden_first8"], atol=case.settings["tolerance"]["mid_atol"], rtol=1e-4).float().mean() > 0.99
+    # An embedding halfway between two bfloat16s is rounded as this machine's sums fall: one such step may be seen behind it.
+    case.assert_close(states, "mid.hidden_first8", atol=2.0**-8, rtol=0)
     context = model.qformer(output.states, output.edit_mask)
     _compare(case, context, "mid.qformer_output")
     step = _step(case, len(ids))
