@@ -58,6 +58,7 @@ def visit(browser, address):
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
         page.get_by_role("button", name="Sample scene").wait_for()
+        page.wait_for_timeout(1500)  # Gradio shows its buttons before it listens to them, and does not say when it does
         return page
 
     yield open_page
