@@ -57,8 +57,7 @@ def visit(browser, address):
         page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: asked.append(request.url))
         page.goto(address)
-        page.get_by_role("button", name="Sample scene").wait_for()
-        page.wait_for_timeout(1500)  # Gradio shows its buttons before it listens to them, and does not say when it does
+        expect(page.locator("#edit")).to_be_enabled(timeout=PATIENCE)
         return page
 
     yield open_page
@@ -194,6 +193,7 @@ def test_words_that_say_nothing_are_told_in_a_sentence(visit):
         assert reason in said(page)
         expect(page.locator("#edit")).to_be_visible(timeout=PATIENCE)
     page.locator("#advanced > button").click()
+    choose(page, "Denoising steps", 1)  # what is typed into the fold before it listens is lost
     page.locator("#seed textarea, #seed input").first.fill("minus one")
     page.locator("#instruction textarea").fill(ASK)
     page.locator("#edit").click()

@@ -35,7 +35,8 @@ MOST_BYTES, SUGGESTIONS = "100mb", 3
 def build(studio: Studio) -> gr.Blocks:
     """The page over a studio, not yet served."""
     with gr.Blocks(title="SmartEdit", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True) as blocks:
-        _Page(studio)
+        page = _Page(studio)
+        blocks.load(page.awake, outputs=page.asleep, show_progress="hidden", api_visibility="private")
     return blocks
 
 
@@ -72,16 +73,21 @@ class _Page:
                 self._answer()
         self.pictures = _gallery("History: press a picture to go on from there", "history")
         self.all = [value for value in vars(self).values() if isinstance(value, (gr.components.Component, gr.State))] + self.suggestions
+        self.asleep = [self.sample, self.edit]  # shown before the browser listens to them, so not to be pressed until it does
         self._wire()
+
+    def awake(self) -> list[dict]:
+        """The browser listens."""
+        return [gr.update(interactive=True) for _ in self.asleep]
 
     def _ask(self) -> None:
         """The left half: picture, words, and how."""
         self.picture = gr.Image(label="Picture", sources=["upload", "clipboard"], height=340, buttons=[], elem_id="picture")
-        self.sample = gr.Button("Sample scene", size="sm", elem_id="sample")
+        self.sample = gr.Button("Sample scene", size="sm", interactive=False, elem_id="sample")
         self.suggestions = [gr.Button(visible=False, size="sm", elem_classes="suggestion") for _ in range(SUGGESTIONS)]
         self.words = gr.Textbox(label="Instruction", placeholder="remove the object that tells the time", max_lines=4, elem_id="instruction")
         with gr.Row():
-            self.edit = gr.Button("Edit", variant="primary", elem_id="edit")
+            self.edit = gr.Button("Edit", variant="primary", interactive=False, elem_id="edit")
             self.stop = gr.Button("Stop", variant="stop", visible=False, elem_id="stop")
         with gr.Accordion("Mask: change nothing outside a painted region", open=False, elem_id="mask-fold"):
             self.mask = gr.ImageMask(show_label=False, type="pil", sources=[], transforms=[], layers=False, elem_id="mask",
