@@ -7,6 +7,7 @@ import json
 import numpy as np
 import torch
 
+from smartedit.data.asked import recolour_words
 from smartedit.data.recoloured import COLOURS_EACH, THINGS, draw_recoloured
 from smartedit.world.edits import Recolour
 from smartedit.world.render import render
@@ -51,6 +52,28 @@ def test_pairs_change_where_they_say_and_as_they_say(mini_run):
         (thing,), new = parse_reply(reply), reply.split(" : recolour ")[1].removesuffix(" .")
         assert thing["colour"] in COLOURS and new in COLOURS and thing["colour"] != new
     assert batch.instruction == batch.reply and len(set(batch.reply)) > 12
+
+
+def test_things_are_recoloured_as_the_view_shows_them(mini_run):
+    cache = mini_run.shop.train
+    batch = cache.recolourings_as_seen(12, 2, recolour_words, np.random.default_rng(1))
+    assert len(batch.instruction) == len(batch.source) == 24
+    seen = {scene["seed"]: number for number, scene in enumerate(cache.scenes)}
+    sources = [cache._one("source", *cache._scene_at[number]) for number in seen.values()]
+    for i, (said, reply) in enumerate(zip(batch.instruction, batch.reply, strict=True)):
+        assert any(np.array_equal(batch.source[i].half().numpy(), source) for source in sources)
+        new = reply.split(" : recolour ")[1].removesuffix(" .")
+        assert new in said or said == reply
+    assert torch.equal(batch.view[::2], batch.view[1::2]) and torch.equal(batch.source[::2], batch.source[1::2])
+    assert not torch.equal(batch.target[::2], batch.target[1::2])
+    assert np.mean([said != reply for said, reply in zip(batch.instruction, batch.reply, strict=True)]) > 0.7
+
+
+def test_words_that_recolour_mean_the_thing(mini_run):
+    for scene in mini_run.shop.train.scenes[:6]:
+        for thing in scene["objects"]:
+            words = recolour_words(scene, thing["id"], "purple", np.random.default_rng(0))
+            assert words is None or "purple" in words
 
 
 def test_a_shard_is_recoloured_once(mini_run):

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from smartedit.conversation import CONTEXT_LENGTH
 from smartedit.errors import TrainingError
 from smartedit.models.smartedit import Condition
 from smartedit.training import lessons, objectives
 from smartedit.training.command import train
+from smartedit.training.lessons import Exchange
 from smartedit.training.stages import STAGES, history, load_so_far, prepare, run_stage, stage_named
-from smartedit.training.workshop import Workshop
+from smartedit.training.workshop import Workshop, normalise_view
 
 
 def test_every_stage_runs_and_hands_its_weights_on(mini_run):
@@ -51,6 +53,30 @@ def test_a_new_bim_changes_nothing(mini_run):
         without = objectives.joint(mini_run.shop, asked, torch.Generator().manual_seed(1))
         with_bim = objectives.edit(mini_run.shop, asked, torch.Generator().manual_seed(1))
     assert torch.allclose(without["undone"], with_bim["undone"], atol=1e-6)
+
+
+def test_edit_tokens_are_read_after_the_models_own_replies(mini_run):
+    """What it replies stands where an exchange leaves that to it, and nothing is learned from these words."""
+    shop = mini_run.shop
+    for part in shop.parts.values():
+        part.eval()
+    rows = [[Exchange("remove the red mug", None, learned=False), Exchange("remove it", "red mug at 1 2 3 4 : remove .", learned=True)]]
+    view = shop.train.edits([0]).view
+    with torch.no_grad():
+        own = objectives.understand(shop, view, rows)[0].edit_states
+        ids, mask = shop.prompts(["remove the red mug"])
+        alone = shop.model(True).understand(ids, mask, view=normalise_view(view), max_tokens=CONTEXT_LENGTH)
+    torch.testing.assert_close(own[:1], alone.edit_states, atol=1e-4, rtol=1e-3)
+    reply = shop.tokenizer.decode(alone.reply[0], skip_special_tokens=True)
+    turns = lessons.turns_of(shop, rows, [reply])
+    learned = shop.tokenizer.decode(turns.labels[turns.labels >= 0], skip_special_tokens=True)
+    assert learned.startswith("red mug at 1 2 3 4 : remove .") and not set(turns.branch[turns.labels >= 0].tolist()) - {2}
+
+
+def test_a_reading_hears_all_kinds_of_replies(mini_run):
+    exchanges = [one for seed in range(30) for row in lessons.align(mini_run.shop, np.random.default_rng(seed), 12).exchanges for one in row]
+    own, learned = (np.mean([getattr(one, key) in wanted for one in exchanges]) for key, wanted in (("heard", [None]), ("learned", [True])))
+    assert own == pytest.approx(lessons.OWN, abs=0.1) and learned == pytest.approx(1 - lessons.OWN - lessons.SMUDGED, abs=0.1)
 
 
 def test_stages_train_what_the_method_says():

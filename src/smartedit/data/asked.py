@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 
 from smartedit.data.cache import Cache
 from smartedit.data.sample import PictureBatch
+from smartedit.world.edits import Recolour
 from smartedit.world.phrasing import instruct
 from smartedit.world.proposals import OPS, groups_of, possible_groups, propose, weighted
 from smartedit.world.replies import GRID, reply
@@ -22,6 +23,8 @@ from smartedit.world.scene import COLOURS, Scene
 
 #: Operations whose reply can be worded without rendering the edited scene.
 _TOLD = {op: weight for op, weight in OPS.items() if op not in ("add", "move")}
+#: Groups that name one thing by how it looks and where it is.
+ONE_THING = ("plain", "left-right", "relative-size", "colour")
 _BOX = re.compile(r"(?<= at )\d+ \d+ \d+ \d+")
 _PLACE = re.compile(r"\b\d+ \d+ \d+ \d+\b")
 _COLOUR = re.compile(rf"\b(?<!add )({'|'.join(COLOURS)})(?= \w+( in the mirror)? at )")
@@ -49,6 +52,13 @@ def ask(described: dict, cover: np.ndarray, rng: np.random.Generator, split: str
         told = edit and instruct(scene, edit, rng, group, split, described)
         if told:
             return Asked(told.words, reply(edit, described, described, told), _where(op, edit, described, cover))
+
+
+def recolour_words(described: dict, id: str, colour: str, rng: np.random.Generator, split: str = "train") -> str | None:
+    """An instruction to give one thing of a scene another colour; None where no words were found."""
+    group = weighted({g: w for g, w in possible_groups(described).items() if g in ONE_THING}, rng)
+    told = instruct(Scene.from_json(described), Recolour((id,), colour), rng, group, split, described)
+    return told and told.words
 
 
 def _where(op: str, edit, described: dict, cover: np.ndarray) -> np.ndarray | None:

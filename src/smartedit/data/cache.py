@@ -210,9 +210,27 @@ class Cache:
     def recolourings(self, count: int, rng: np.random.Generator) -> EditBatch:
         """Random pairs of pictures of one thing in two colours, each told by its grounded reply, as instruction too; the view
         shows the thing in the colour that the scene has."""
+        chosen = [self.things[i] for i in rng.integers(len(self.things), size=count)]
+        return self._recolourings([(thing, *rng.choice(len(thing["colours"]), size=2, replace=False)) for thing in chosen])
+
+    def recolourings_as_seen(self, count: int, each: int, said: Callable, rng: np.random.Generator) -> EditBatch:
+        """Random things of scenes as they are, `each` in as many other colours (some twice, where there are too few); `said`
+        words the instruction: (scene, id, colour, rng) -> words, or None where the grounded reply has to do."""
+        chosen = [self.things[i] for i in rng.integers(len(self.things), size=count)]
+        rows = []
+        for thing in chosen:
+            others = len(thing["colours"]) - 1
+            rows += [(thing, 0, 1 + new) for new in rng.choice(others, size=each, replace=others < each)]
+        pairs = self._recolourings(rows)
+        for i, (thing, _, new) in enumerate(rows):
+            words = said(self.scenes[thing["scene"]], thing["id"], thing["colours"][new], rng)
+            pairs.instruction[i] = words or pairs.reply[i]
+        return pairs
+
+    def _recolourings(self, rows: list[tuple[dict, int, int]]) -> EditBatch:
+        """Things with the numbers of their old and new colours as pairs."""
         sources, targets, regions, views, replies = [], [], [], [], []
-        for thing in (self.things[i] for i in rng.integers(len(self.things), size=count)):
-            old, new = rng.choice(len(thing["colours"]), size=2, replace=False)
+        for thing, old, new in rows:
             sources.append(self._one(*thing["pictures"][old]))
             targets.append(self._one(*thing["pictures"][new]))
             regions.append(self._one("region", *thing["region"]))
@@ -221,7 +239,7 @@ class Cache:
             replies.append(f"{located({**told, 'colour': thing['colours'][old]})} : recolour {thing['colours'][new]} .")
         source, target = (torch.from_numpy(np.stack(rows)).float() for rows in (sources, targets))
         region = torch.from_numpy(np.stack(regions))[:, None].float() / 255
-        return EditBatch(source, target, region, torch.from_numpy(np.stack(views)), replies, replies)
+        return EditBatch(source, target, region, torch.from_numpy(np.stack(views)), list(replies), replies)
 
     def _one(self, key: str, shard: int, row: int) -> np.ndarray:
         return self.arrays[shard][key][row]

@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from smartedit.conversation import edit_prompt
 from smartedit.data.sample import EditBatch
 from smartedit.models.smartedit import Condition, Understanding
 from smartedit.training.losses import undone
@@ -95,10 +94,8 @@ def _cells(things: list[dict]) -> np.ndarray:
 
 
 def _understood(shop: Workshop, pairs: EditBatch) -> Understanding:
-    rows = [torch.tensor(edit_prompt(shop.tokenizer, words)) for words in pairs.instruction]
-    ids = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    mask = torch.nn.utils.rnn.pad_sequence([torch.ones_like(row) for row in rows], batch_first=True)
-    return shop.model(with_bim=False).understand(ids.to(shop.device), mask.to(shop.device), view=normalise_view(pairs.view))
+    ids, mask = (rows.to(shop.device) for rows in shop.prompts(pairs.instruction))
+    return shop.model(with_bim=False).understand(ids, mask, view=normalise_view(pairs.view))
 
 
 def _painted(shop: Workshop, pairs: EditBatch, condition: Condition | None) -> Tensor:

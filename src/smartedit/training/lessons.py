@@ -7,7 +7,7 @@ draw lessons ahead of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smartedit.conversation import first_turn, picture_start
-from smartedit.data.asked import Asked, asked_of, real_asked, smudged, turned
+from smartedit.data.asked import Asked, asked_of, recolour_words, smudged, turned
 from smartedit.data.mixture import Mixture
 from smartedit.data.sample import Batch, EditBatch, PictureBatch, TextBatch, pad_branches
 from smartedit.data.vision_language import knowledge_conversations, picture_turns
@@ -28,7 +28,7 @@ from smartedit.world.questions import caption, region_phrases
 from smartedit.world.scene import COLOURS
 
 MIXTURE, PAINTED = Mixture(), Mixture(editing=0.75, perception=0.10, complex=0.15, recolour=1.0)
-#: Share of `base`'s samples that are recoloured things.
+#: Share of the samples of `base`, `joint` and `edit` that are recoloured things.
 RECOLOURED = 0.3
 #: Share of `base`'s texts that are the grounded reply instead of the instruction: it learns what places in words mean.
 GROUNDED = 0.75
@@ -40,8 +40,8 @@ QUESTIONS, EDITS, READ, TOGETHER = 2, 6, 6, 2
 TURNED = 0.5
 #: Pixels by which views are moved in `clip`.
 JITTER = 5
-#: Share of replies that edit tokens are read after with their boxes smudged, because the model's own are not perfect either.
-SMUDGED = 0.7
+#: What edit tokens are read after, because the model's replies are not perfect: the share of its own, and of right ones smudged.
+OWN, SMUDGED = 0.5, 0.2
 #: What patches can be called; one past the end stands for "nothing".
 KINDS, PAINTS = list(NOUNS), list(COLOURS)
 
@@ -104,20 +104,30 @@ class Places(Batch):
     where: Tensor
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """An instruction and the reply that its edit tokens are read after, None where that is whatever the model replies; only a
+    right reply is `learned`."""
+
+    said: str
+    heard: str | None
+    learned: bool
+
+
 @dataclass
 class Reading(Places):
-    """The same with the turns that edit tokens are read after."""
+    """The same with the exchanges about every picture."""
 
-    turns: TextBatch
+    exchanges: list[list[Exchange]]
 
 
 @dataclass
 class Edit(Batch):
-    """Pairs, `TOGETHER` of each picture of `view` (B / TOGETHER, 3, V, V), and the turns that ask for them."""
+    """Pairs, `TOGETHER` of each picture of `view` (B / TOGETHER, 3, V, V), and the exchanges about each that ask for them."""
 
     pairs: EditBatch
     view: Tensor
-    turns: TextBatch
+    exchanges: list[list[Exchange]]
 
 
 def autoencoder(shop: Workshop, rng: np.random.Generator, batch: int) -> Tensor:
@@ -250,10 +260,11 @@ def point(shop: Workshop, rng: np.random.Generator, batch: int) -> Places:
 
 
 def align(shop: Workshop, rng: np.random.Generator, batch: int) -> Reading:
-    """Pictures with edits, the right replies, and the turns to read."""
+    """Pictures with edits, the right replies, and the exchanges to read."""
     pictures, edits = _some_edits(shop, rng, batch)
     replies = [one.reply for row in edits for one in row]
-    return Reading(pictures.view, replies, *_known(edits), _turns(shop, edits, rng))
+    exchanges = [[_exchange(one.instruction, one.reply, rng) for one in row] for row in edits]
+    return Reading(pictures.view, replies, *_known(edits), exchanges)
 
 
 def _some_edits(shop: Workshop, rng: np.random.Generator, batch: int) -> tuple[PictureBatch, list[list[Asked]]]:
@@ -271,21 +282,33 @@ def _known(edits: list[list[Asked]]) -> tuple[Tensor, Tensor]:
     return torch.tensor(known, dtype=torch.long), torch.from_numpy(where).view(-1, 1, side, side)
 
 
-def _turns(shop: Workshop, edits: list[list[Asked]], rng: np.random.Generator) -> TextBatch:
-    """Edits as turns with all edit tokens. A share of replies is `SMUDGED`; nothing is learned from their words."""
+def _exchange(said: str, right: str, rng: np.random.Generator) -> Exchange:
+    """An edit with a reply that is the model's own, smudged or right."""
+    draw = rng.random()
+    if draw < OWN:
+        return Exchange(said, None, learned=False)
+    return Exchange(said, smudged(right, rng), learned=False) if draw < OWN + SMUDGED else Exchange(said, right, learned=True)
 
-    def turn(one: Asked) -> tuple[list[int], list[int]]:
-        blurred = rng.random() < SMUDGED
-        heard = smudged(one.reply, rng) if blurred else one.reply
-        return first_turn(shop.tokenizer, one.instruction, heard, EDIT_TOKENS, learned=not blurred)
 
-    return _packed(shop, [[turn(one) for one in row] for row in edits])
+def turns_of(shop: Workshop, exchanges: list[list[Exchange]], own: Sequence[str]) -> TextBatch:
+    """The exchanges about every picture as turns with all edit tokens; `own` replies stand in for None, in order."""
+    replies = iter(own)
+
+    def turn(one: Exchange) -> tuple[list[int], list[int]]:
+        heard = next(replies) if one.heard is None else one.heard
+        return first_turn(shop.tokenizer, one.said, heard, EDIT_TOKENS, learned=one.learned)
+
+    return _packed(shop, [[turn(one) for one in row] for row in exchanges])
 
 
 def edit(shop: Workshop, rng: np.random.Generator, batch: int) -> Edit:
-    """Pairs of the mixture, several of each picture."""
-    chosen = MIXTURE.draw(shop.train, max(1, batch // TOGETHER), rng)
-    rows = [shop.train.together(pair, TOGETHER, rng) for pair in chosen]
-    pairs = shop.train.edits([pair for row in rows for pair in row])
-    asked = [real_asked(shop.train, row, get_preset("tiny").patches) for row in rows]
-    return Edit(pairs, pairs.view[::TOGETHER], _turns(shop, asked, rng))
+    """Pairs of the mixture and recoloured things, several of each picture."""
+    pictures = max(1, batch // TOGETHER)
+    recoloured = int((rng.random(pictures) < RECOLOURED).sum()) if shop.train.things else 0
+    chosen = MIXTURE.draw(shop.train, pictures - recoloured, rng)
+    pairs = shop.train.edits([other for pair in chosen for other in shop.train.together(pair, TOGETHER, rng)])
+    if recoloured:
+        pairs = pairs.with_more(shop.train.recolourings_as_seen(recoloured, TOGETHER, recolour_words, rng))
+    exchanges = [_exchange(said, right, rng) for said, right in zip(pairs.instruction, pairs.reply, strict=True)]
+    rows = [exchanges[i : i + TOGETHER] for i in range(0, len(exchanges), TOGETHER)]
+    return Edit(pairs, pairs.view[::TOGETHER], rows)

@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
+from smartedit.conversation import CONTEXT_LENGTH
 from smartedit.data.sample import EditBatch, TextBatch
 from smartedit.models.mllm import MLLMOutput
 from smartedit.models.smartedit import Condition, Understanding
 from smartedit.models.unet import denoise
 from smartedit.training import lessons
 from smartedit.training.examine import pointing
-from smartedit.training.lessons import KINDS, PAINTS, Named
+from smartedit.training.lessons import KINDS, PAINTS, Exchange, Named
 from smartedit.training.losses import (
     astray,
     contrast,
@@ -142,7 +143,7 @@ def point(shop: Workshop, places: lessons.Places, generator: Generator) -> Losse
 def align(shop: Workshop, reading: lessons.Reading, generator: Generator) -> Losses:
     """Stage 1: the QFormer's output for the edit tokens meets the text encoder's states of the grounded reply, and says
     enough for BIM to point."""
-    understanding, read = understand(shop, reading.view, reading.turns, lessons.READ)
+    understanding, read = understand(shop, reading.view, reading.exchanges)
     features = understanding.image_features[:: lessons.READ]
     context = shop.parts["qformer"](understanding.edit_states)
     with torch.no_grad():
@@ -186,7 +187,7 @@ def edit(shop: Workshop, asked: lessons.Edit, generator: Generator) -> Losses:
 
 def _edit(shop: Workshop, asked: lessons.Edit, generator: Generator, with_bim: bool) -> Losses:
     pairs = asked.pairs
-    understanding, read = understand(shop, asked.view, asked.turns, lessons.TOGETHER)
+    understanding, read = understand(shop, asked.view, asked.exchanges)
     condition = shop.model(with_bim).condition(understanding, tuple(pairs.source.shape[-2:]))
     painted = paint(shop, generator, pairs, condition, shop.parts["qformer"].null_context)
     if with_bim:
@@ -194,11 +195,24 @@ def _edit(shop: Workshop, asked: lessons.Edit, generator: Generator, with_bim: b
     return {"lm": read.loss, **painted, "~spread": condition.context.detach().std(0).mean()}
 
 
-def understand(shop: Workshop, view: Tensor, turns: TextBatch, each: int) -> tuple[Understanding, MLLMOutput]:
-    """One teacher-forced pass over pictures (B, 3, V, V) with `each` edits each: what the edit tokens carry, and all of it."""
+def understand(shop: Workshop, view: Tensor, exchanges: list[list[Exchange]]) -> tuple[Understanding, MLLMOutput]:
+    """One teacher-forced pass over pictures (B, 3, V, V) with the exchanges about each: what the edit tokens carry, and all of it."""
     features = shop.mllm.encode_view(normalise_view(view))
+    turns = lessons.turns_of(shop, exchanges, _own_replies(shop, exchanges, features)).to(shop.device)
     read = _read(shop, turns, features)
-    return Understanding(read.every_edit(), features.repeat_interleave(each, 0), []), read
+    return Understanding(read.every_edit(), features.repeat_interleave(len(exchanges[0]), 0), []), read
+
+
+@torch.no_grad()
+def _own_replies(shop: Workshop, exchanges: list[list[Exchange]], features: Tensor) -> list[str]:
+    """What the language model, as it is now, replies where the exchanges leave that to it."""
+    asked = [(picture, one.said) for picture, row in enumerate(exchanges) for one in row if one.heard is None]
+    if not asked:
+        return []
+    pictures, said = zip(*asked, strict=True)
+    ids, mask = (rows.to(shop.device) for rows in shop.prompts(said))
+    replies = shop.mllm.generate_reply(ids, features[list(pictures)], mask, max_tokens=CONTEXT_LENGTH)
+    return shop.tokenizer.batch_decode(replies, skip_special_tokens=True)
 
 
 def paint(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
-from smartedit.conversation import CONTEXT_LENGTH, build_tokenizer, edit_ids
+from smartedit.conversation import CONTEXT_LENGTH, build_tokenizer, edit_ids, edit_prompt
 from smartedit.data.cache import Cache
 from smartedit.errors import TrainingError
 from smartedit.models.brush import DYES, MASK, Brush
@@ -110,6 +111,12 @@ class Workshop:
     def pointed(self, feature: Tensor) -> Tensor:
         """How much a feature (B, C, h, w) points at every cell, (B, 1, h, w), about 0 ... 1."""
         return (feature * self.code).sum(1, keepdim=True) / self.code.square().sum()
+
+    def prompts(self, instructions: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Ids and mask (B, T) of what the language model is asked, padded on the right; on the CPU."""
+        rows = [torch.tensor(edit_prompt(self.tokenizer, said)) for said in instructions]
+        masks = [torch.ones_like(row) for row in rows]
+        return tuple(nn.utils.rnn.pad_sequence(some, batch_first=True) for some in (rows, masks))
 
     def text_context(self, texts: list[str]) -> Tensor:
         """CLIP text states of every text, padded to the context length: (B, 40, width)."""
