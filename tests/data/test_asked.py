@@ -28,6 +28,19 @@ def test_what_is_asked_lies_where_the_reply_says(mini_run):
             assert (y0.min() - 1) / 16 <= rows.min() / 10 + 0.1 and rows.max() / 10 <= (y1.max() + 1) / 16
 
 
+def test_a_place_is_whole_where_no_shadow_and_no_mirror_image_changes_with_it(mini_run):
+    cache, told = mini_run.shop.train, set()
+    for scene in range(len(cache.scenes)):
+        picture = cache.pictures([scene])
+        for draw in range(12):
+            one = ask(picture.described[0], picture.cover[0].numpy(), np.random.default_rng(draw))
+            act = one.reply.rsplit(" : ", 1)[-1].split()[0]
+            assert not (one.whole and (act in ("remove", "replace", "bigger", "smaller") or picture.described[0].get("mirror")))
+            told.add((act, one.whole))
+    assert {("remove", False), ("recolour", True)} <= told
+    assert all(one.whole for one in real_asked(cache, cache.pairs_of[0], 100))
+
+
 def test_only_the_facts_meant_for_edits_are_asked_for(mini_run):
     said = {w: f.id for f in knowledge.facts().values() for w in f.wordings}
     picture = mini_run.shop.train.pictures([0])

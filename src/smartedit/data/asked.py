@@ -23,6 +23,8 @@ from smartedit.world.scene import COLOURS, Scene
 
 #: Operations whose reply can be worded without rendering the edited scene.
 _TOLD = {op: weight for op, weight in OPS.items() if op not in ("add", "move")}
+#: Operations that leave shadows as they are.
+WITHOUT_SHADOWS = ("recolour", "paint", "light")
 #: Groups that name one thing by how it looks and where it is.
 ONE_THING = ("plain", "left-right", "relative-size", "colour")
 _BOX = re.compile(r"(?<= at )\d+ \d+ \d+ \d+")
@@ -34,12 +36,13 @@ DISCOLOURED = 0.35
 
 @dataclass
 class Asked:
-    """One instruction about a picture and the right reply; `where` (P,) in 0 ... 1 is the share of every patch that the
-    edit changes, None where that is not known without rendering."""
+    """One instruction about a picture and the right reply; `where` (P,) in 0 ... 1 is the share of every patch that belongs to
+    what is edited, None where that is not known without rendering; `whole` where nothing else changes, no shadow either."""
 
     instruction: str
     reply: str
     where: np.ndarray | None
+    whole: bool
 
 
 def ask(described: dict, cover: np.ndarray, rng: np.random.Generator, split: str = "train") -> Asked:
@@ -51,7 +54,9 @@ def ask(described: dict, cover: np.ndarray, rng: np.random.Generator, split: str
         edit = propose(op, group, scene, described, split, rng)
         told = edit and instruct(scene, edit, rng, group, split, described)
         if told:
-            return Asked(told.words, reply(edit, described, described, told), _where(op, edit, described, cover))
+            where = _where(op, edit, described, cover)
+            whole = op in WITHOUT_SHADOWS and not described.get("mirror")  # a mirror may show it too
+            return Asked(told.words, reply(edit, described, described, told), where, whole)
 
 
 def recolour_words(described: dict, id: str, colour: str, rng: np.random.Generator, split: str = "train") -> str | None:
@@ -88,7 +93,7 @@ def real_asked(cache: Cache, pairs: list[int], patches: int) -> list[Asked]:
         return []
     side = int(patches**0.5)
     where = interpolate(cache.regions(pairs), size=(side, side), mode="area").flatten(1).numpy()
-    return [Asked(cache.pairs[p]["instruction"], cache.pairs[p]["reply"], w) for p, w in zip(pairs, where, strict=True)]
+    return [Asked(cache.pairs[p]["instruction"], cache.pairs[p]["reply"], w, True) for p, w in zip(pairs, where, strict=True)]
 
 
 def turned(text: str) -> str:

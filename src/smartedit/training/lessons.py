@@ -73,13 +73,14 @@ class Seen(Batch):
 @dataclass
 class Talk(Batch):
     """view: (B, 3, V, V) uint8, the turns about each picture packed behind it (the last `EDITS` ask for edits), which of the
-    edits' places are known and these (as in `Places`), and conversations without a picture."""
+    edits' places are known, these, and which are whole (as in `Places`), and conversations without a picture."""
 
     view: Tensor
     named: Named
     turns: TextBatch
     known: Tensor
     where: Tensor
+    whole: Tensor
     knowledge: TextBatch
 
 
@@ -96,12 +97,13 @@ class Painting(Batch):
 @dataclass
 class Places(Batch):
     """view: (B, 3, V, V) uint8 with `READ` edits each, their replies, and, of the edits `known` (K,) among these, the share of
-    every patch that changes, `where` (K, 1, side, side)."""
+    every patch that belongs to what is edited, `where` (K, 1, side, side), and whether nothing else changes, `whole` (K,)."""
 
     view: Tensor
     replies: list[str]
     known: Tensor
     where: Tensor
+    whole: Tensor
 
 
 @dataclass(frozen=True)
@@ -273,13 +275,14 @@ def _some_edits(shop: Workshop, rng: np.random.Generator, batch: int) -> tuple[P
     return pictures, asked_of(shop.train, scenes, pictures, turned, READ, rng)
 
 
-def _known(edits: list[list[Asked]]) -> tuple[Tensor, Tensor]:
-    """Which edits' places are known, and these places."""
-    places = [one.where for row in edits for one in row]
-    known = [i for i, place in enumerate(places) if place is not None]
+def _known(edits: list[list[Asked]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Which edits' places are known, these places, and which of them are whole."""
+    every = [one for row in edits for one in row]
+    known = [i for i, one in enumerate(every) if one.where is not None]
     side = math.isqrt(get_preset("tiny").patches)
-    where = np.stack([places[i] for i in known]) if known else np.zeros((0, side * side), np.float32)
-    return torch.tensor(known, dtype=torch.long), torch.from_numpy(where).view(-1, 1, side, side)
+    where = np.stack([every[i].where for i in known]) if known else np.zeros((0, side * side), np.float32)
+    whole = torch.tensor([every[i].whole for i in known], dtype=torch.bool)
+    return torch.tensor(known, dtype=torch.long), torch.from_numpy(where).view(-1, 1, side, side), whole
 
 
 def _exchange(said: str, right: str, rng: np.random.Generator) -> Exchange:

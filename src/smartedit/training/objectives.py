@@ -156,16 +156,18 @@ def align(shop: Workshop, reading: lessons.Reading, generator: Generator) -> Los
 
 
 def _pointed(shop: Workshop, context: Tensor, features: Tensor, places: lessons.Places) -> Losses:
-    """How far BIM's feature is from pointing at the patches that every edit changes, where these are known."""
+    """How far BIM's feature is from pointing at the patches that every edit changes, shadows too, where these are known."""
     side = math.isqrt(features.shape[1])
+    rows, where = places.known[places.whole], places.where[places.whole]
     with short_attention(shop.device):
-        _, feature = shop.parts["bim"](context[places.known], features[places.known], (side, side))
-    missed = misplaced(feature, places.where, shop.code).mean()
+        _, feature = shop.parts["bim"](context[rows], features[rows], (side, side))
+    count = max(len(rows), 1)  # a small batch may have none
+    missed = misplaced(feature, where, shop.code).sum() / count
     found = shop.pointed(feature)
     return {
         "pointer": missed,
-        "astray": astray(found, places.where).mean(),
-        "~pointed right": torch.tensor(pointing(found, places.where)),
+        "astray": astray(found, where).sum() / count,
+        "~pointed right": torch.tensor(pointing(found, where)),
     }
 
 
