@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import torch
@@ -69,11 +70,12 @@ def test_things_are_recoloured_as_the_view_shows_them(mini_run):
     assert np.mean([said != reply for said, reply in zip(batch.instruction, batch.reply, strict=True)]) > 0.7
 
 
-def test_words_that_recolour_mean_the_thing(mini_run):
-    for scene in mini_run.shop.train.scenes[:6]:
-        for thing in scene["objects"]:
-            words = recolour_words(scene, thing["id"], "purple", np.random.default_rng(0))
-            assert words is None or "purple" in words
+def test_most_things_can_be_asked_to_be_recoloured(mini_run):
+    """Where words were found they name the new colour, and not by the reply's place."""
+    things = [(scene, thing["id"]) for scene in mini_run.shop.train.scenes for thing in scene["objects"]]
+    words = [recolour_words(scene, id, "purple", np.random.default_rng(0)) for scene, id in things]
+    found = [said for said in words if said is not None]
+    assert len(found) > 0.5 * len(things) and all("purple" in said and not re.search(r"\d", said) for said in found)
 
 
 def test_a_shard_is_recoloured_once(mini_run):

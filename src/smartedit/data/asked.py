@@ -23,10 +23,10 @@ from smartedit.world.scene import COLOURS, Scene
 
 #: Operations whose reply can be worded without rendering the edited scene.
 _TOLD = {op: weight for op, weight in OPS.items() if op not in ("add", "move")}
-#: Operations that leave shadows as they are.
-WITHOUT_SHADOWS = ("recolour", "paint", "light")
+#: Operations that change their targets without any shadow, or everything.
+_WHOLE = ("recolour", "paint", "light")
 #: Groups that name one thing by how it looks and where it is.
-ONE_THING = ("plain", "left-right", "relative-size", "colour")
+_ONE_THING = ("plain", "left-right", "relative-size", "colour")
 _BOX = re.compile(r"(?<= at )\d+ \d+ \d+ \d+")
 _PLACE = re.compile(r"\b\d+ \d+ \d+ \d+\b")
 _COLOUR = re.compile(rf"\b(?<!add )({'|'.join(COLOURS)})(?= \w+( in the mirror)? at )")
@@ -55,14 +55,14 @@ def ask(described: dict, cover: np.ndarray, rng: np.random.Generator, split: str
         told = edit and instruct(scene, edit, rng, group, split, described)
         if told:
             where = _where(op, edit, described, cover)
-            whole = op in WITHOUT_SHADOWS and not described.get("mirror")  # a mirror may show it too
+            whole = op in _WHOLE and not described.get("mirror")  # a mirror may show it too
             return Asked(told.words, reply(edit, described, described, told), where, whole)
 
 
-def recolour_words(described: dict, id: str, colour: str, rng: np.random.Generator, split: str = "train") -> str | None:
-    """An instruction to give one thing of a scene another colour; None where no words were found."""
-    group = weighted({g: w for g, w in possible_groups(described).items() if g in ONE_THING}, rng)
-    told = instruct(Scene.from_json(described), Recolour((id,), colour), rng, group, split, described)
+def recolour_words(described: dict, id: str, colour: str, rng: np.random.Generator) -> str | None:
+    """A training instruction to give one thing of a scene another colour; None where no words were found."""
+    group = weighted({g: w for g, w in possible_groups(described).items() if g in _ONE_THING}, rng)
+    told = instruct(Scene.from_json(described), Recolour((id,), colour), rng, group, described=described)
     return told and told.words
 
 

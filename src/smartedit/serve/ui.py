@@ -36,7 +36,8 @@ def build(studio: Studio) -> gr.Blocks:
     """The page over a studio, not yet served."""
     with gr.Blocks(title="SmartEdit", analytics_enabled=False, delete_cache=(600, 3600), fill_width=True) as blocks:
         page = _Page(studio)
-        blocks.load(page.awake, outputs=page.asleep, show_progress="hidden", api_visibility="private")
+        first = [page.sample, page.edit]  # shown before the browser listens to them, so not to be pressed until the page has loaded
+        blocks.load(lambda: [gr.update(interactive=True) for _ in first], outputs=first, show_progress="hidden", api_visibility="private")
     return blocks
 
 
@@ -73,12 +74,7 @@ class _Page:
                 self._answer()
         self.pictures = _gallery("History: press a picture to go on from there", "history")
         self.all = [value for value in vars(self).values() if isinstance(value, (gr.components.Component, gr.State))] + self.suggestions
-        self.asleep = [self.sample, self.edit]  # shown before the browser listens to them, so not to be pressed until it does
         self._wire()
-
-    def awake(self) -> list[dict]:
-        """The browser listens."""
-        return [gr.update(interactive=True) for _ in self.asleep]
 
     def _ask(self) -> None:
         """The left half: picture, words, and how."""
