@@ -15,9 +15,11 @@ from smartedit.world.questions import (
     TEMPLATES,
     TEXT_WHAT,
     caption,
+    explained_texts,
     knowledge_texts,
     questions,
     region_phrases,
+    said_again,
     sentences,
 )
 from smartedit.world.references import visible
@@ -137,3 +139,22 @@ def test_knowledge_texts_tell_every_fact_truly():
             kind, words = told.groups()
             fact = by_wording[words]
             assert kind in fact.kinds if answer == "true" else not fact.may_be(kind), question
+
+
+def test_explained_texts_repeat_the_words_of_a_fact_and_say_what_is_meant():
+    told = {
+        words: kind for fact in facts().values() if len(fact.kinds) == 1 for kind in fact.kinds for words in fact.wordings
+    }
+    texts = explained_texts()
+    assert len(texts) >= 2 * len(told)
+    for question, answer in texts:
+        words, kind = answer.split(" means ")
+        assert told[words] == kind and question.endswith(f" {words}?")
+    assert {answer.split(" means ")[0] for _, answer in texts} == set(told)
+
+
+@given(st.integers(0, 10**6))
+def test_words_said_again_are_those_asked_for_and_known(seed):
+    question, answer = said_again(np.random.default_rng(seed))
+    assert question.endswith(f" {answer}") and question != answer
+    assert 3 <= len(answer.split()) <= 8 and set(split_words(question)) <= KNOWN

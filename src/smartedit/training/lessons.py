@@ -35,7 +35,7 @@ GROUNDED = 0.75
 #: Share of `base`'s samples whose UNet is shown the true region, as the feature that BIM will supply later.
 POINTED = 0.9
 #: Questions and edits about one picture in `language`, edits about one in `align` and `point`; pairs of one in `edit`.
-QUESTIONS, EDITS, READ, TOGETHER = 2, 6, 6, 2
+QUESTIONS, EDITS, READ, TOGETHER = 4, 4, 6, 2
 #: Share of pictures that are shown with left and right exchanged where only the language side learns.
 TURNED = 0.5
 #: Pixels by which views are moved in `clip`.
@@ -190,7 +190,7 @@ def language(shop: Workshop, rng: np.random.Generator, batch: int) -> Talk:
         + [first_turn(shop.tokenizer, one.instruction, one.reply, edit_tokens=1) for one in asked]
         for described, asked in zip(pictures.described, edits, strict=True)
     ]
-    knowledge = knowledge_conversations(shop.tokenizer, max(1, batch // 16), rng, QUESTIONS + EDITS)
+    knowledge = knowledge_conversations(shop.tokenizer, max(1, batch // 8), rng, QUESTIONS + EDITS)
     return Talk(pictures.view, _named(pictures), _packed(shop, rows), *_known(edits), knowledge)
 
 

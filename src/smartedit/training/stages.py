@@ -80,7 +80,7 @@ STAGES = (
         "edit",
         lessons.edit,
         objectives.edit,
-        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 2e-4},
+        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 4e-4},
         samples=500_000,
     ),
 )

@@ -46,10 +46,11 @@ TEXT_WHAT = ("what {f}?", "name something that {f}", "which thing {f}?")
 TEXT_TRUE = ("true or false: {a} {f}", "is it true that {a} {f}?")
 TEXT_ABOUT = ("what do you know about {a}?", "tell me something about {a}")
 TEXT_MEANS = ("what is meant by the thing that {f}?", "which object is the one that {f}?")
+TEXT_SAY = ("say {w}", "say again: {w}")
 
 #: Every list of templates above.
 TEMPLATES = (WHERE, COUNT, COLOUR, THERE, FACT, AT, TABLE, WALL, LIGHT, MIRROR, EVERYTHING, BESIDE, BIGGER, FURTHER)
-TEMPLATES += (TEXT_WHAT, TEXT_TRUE, TEXT_ABOUT, TEXT_MEANS)
+TEMPLATES += (TEXT_WHAT, TEXT_TRUE, TEXT_ABOUT, TEXT_MEANS, TEXT_SAY)
 
 _WHERE_GROUPS = ("plain", *("plain", "left-right", "colour") * 2, "relative-size", "mirror", "multiple")
 
@@ -255,7 +256,7 @@ def _everything(described: Mapping, rng: np.random.Generator, split: str) -> Ans
 #: Questions by how often they are asked: pointing and knowledge matter most to editing.
 _ASKERS: tuple[Callable, ...] = (
     *(_where,) * 6,
-    *(_fact,) * 4,
+    *(_fact,) * 16,
     *(_at, _beside, _further, _bigger) * 2,
     *(_colour, _count, _there, _mirror, _setting, _everything),
 )
@@ -264,6 +265,23 @@ _ASKERS: tuple[Callable, ...] = (
 def knowledge_texts() -> list[Answer]:
     """Every fact in every wording as questions without a picture, always the same list."""
     return [text for fact in knowledge.facts().values() for words in fact.wordings for text in _texts(fact, words)]
+
+
+def explained_texts() -> list[Answer]:
+    """Those of `knowledge_texts` whose answers repeat the words of the fact before they say what is meant, as replies do."""
+    asked = [ask.split("{f}")[0] for ask in TEXT_MEANS]
+    return [text for text in knowledge_texts() if text[0].startswith(tuple(asked))]
+
+
+def said_again(rng: np.random.Generator) -> Answer:
+    """A few words of facts in any order, to be said again: what is no sentence cannot be known by heart, only read."""
+    words = rng.choice(_fact_words(), size=rng.integers(3, 9))
+    return _choose(TEXT_SAY, rng).format(w=" ".join(words)), " ".join(words)
+
+
+@cache
+def _fact_words() -> tuple[str, ...]:
+    return tuple(sorted({word for fact in knowledge.facts().values() for said in fact.wordings for word in said.split()}))
 
 
 def _texts(fact: knowledge.Fact, words: str) -> list[Answer]:
