@@ -269,8 +269,7 @@ def knowledge_texts() -> list[Answer]:
 
 def explained_texts() -> list[Answer]:
     """Those of `knowledge_texts` whose answers repeat the words of the fact before they say what is meant, as replies do."""
-    asked = [ask.split("{f}")[0] for ask in TEXT_MEANS]
-    return [text for text in knowledge_texts() if text[0].startswith(tuple(asked))]
+    return [text for fact in knowledge.facts().values() for words in fact.wordings for text in _explained(fact, words)]
 
 
 def said_again(rng: np.random.Generator) -> Answer:
@@ -284,11 +283,17 @@ def _fact_words() -> tuple[str, ...]:
     return tuple(sorted({word for fact in knowledge.facts().values() for said in fact.wordings for word in said.split()}))
 
 
+def _explained(fact: knowledge.Fact, words: str) -> list[Answer]:
+    if len(fact.kinds) > 1:
+        return []
+    (kind,) = fact.kinds
+    return [(ask.format(f=words), f"{words} means {kind}") for ask in TEXT_MEANS]
+
+
 def _texts(fact: knowledge.Fact, words: str) -> list[Answer]:
     kinds = [kind for kind in NOUNS if kind in fact.kinds]
     texts = [(ask.format(f=words), " , ".join(kinds)) for ask in TEXT_WHAT]
-    if len(kinds) == 1:
-        texts += [(ask.format(f=words), f"{words} means {kinds[0]}") for ask in TEXT_MEANS]
+    texts += _explained(fact, words)
     wrong = [kind for kind in NOUNS if not fact.may_be(kind)]
     pick = len(words) * 7 + sum(map(ord, words))  # any fixed number that differs between wordings
     for kind in kinds:
