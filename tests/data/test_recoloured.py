@@ -59,8 +59,7 @@ def test_things_are_recoloured_as_the_view_shows_them(mini_run):
     cache = mini_run.shop.train
     batch = cache.recolourings_as_seen(12, 2, recolour_words, np.random.default_rng(1))
     assert len(batch.instruction) == len(batch.source) == 24
-    seen = {scene["seed"]: number for number, scene in enumerate(cache.scenes)}
-    sources = [cache._one("source", *cache._scene_at[number]) for number in seen.values()]
+    sources = [cache._one("source", *cache._scene_at[thing["scene"]]) for thing in cache.things]
     for i, (said, reply) in enumerate(zip(batch.instruction, batch.reply, strict=True)):
         assert any(np.array_equal(batch.source[i].half().numpy(), source) for source in sources)
         new = reply.split(" : recolour ")[1].removesuffix(" .")

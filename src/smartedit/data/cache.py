@@ -30,6 +30,8 @@ CELLS = 16
 
 #: How the names of shards of recoloured things begin.
 RECOLOURED = "recoloured"
+#: How the names of shards of scenes in other settings begin.
+SETTINGS = "settings"
 
 PERCEPTION, COMPLEX, EDITING = "perception", "complex", "editing"
 
@@ -85,27 +87,39 @@ def shards_of(folder: Path) -> list[Path]:
 
 def _encode_shard(path: Path, out: Path, encode, view_size: int, patch: int) -> None:
     rows = parquet.read_table(path).to_pylist()
-    firsts = list({row["seed"]: row for row in reversed(rows)}.values())[::-1]
-    scenes = {row["seed"]: i for i, row in enumerate(firsts)}
-    before = np.stack([read_png(row["before"])[..., :3] for row in firsts])
-    after = np.stack([read_png(row["after"])[..., :3] for row in rows])
+    for row in rows:
+        row |= {key: read_png(row[key])[..., :3] for key in ("before", "after")}
+        row |= {"mask": read_png(row["mask"]) > 0, "region_ids": read_png(row["region_ids"]).astype(int) - 128}
+    encode_pairs(rows, out / f"{path.stem}.npz", encode, view_size, patch)
+
+
+def encode_pairs(rows: list[dict], end: Path, encode: Callable[[torch.Tensor], torch.Tensor], view_size: int, patch: int) -> None:
+    """Write pairs as a shard of a cache: dicts with what `smartedit.world.pairs.Pair` has, pictures as arrays, `scene` as JSON text."""
+    firsts = list({row["scene"]: row for row in reversed(rows)}.values())[::-1]
+    scenes = {row["scene"]: i for i, row in enumerate(firsts)}
+    before = np.stack([row["before"] for row in firsts])
     arrays = {
         "source": latents_of(before, encode),
-        "target": latents_of(after, encode),
+        "target": latents_of(np.stack([row["after"] for row in rows]), encode),
         "view": _views(before, view_size),
-        "cover": np.stack([coverage(read_png(row["region_ids"]).astype(int) - 128, view_size // patch) for row in firsts]),
-        "region": np.stack([share(read_png(row["mask"]) > 0, CELLS) for row in rows]),
-        "scene": np.array([scenes[row["seed"]] for row in rows], np.int32),
+        "cover": np.stack([coverage(row["region_ids"], view_size // patch) for row in firsts]),
+        "region": np.stack([share(row["mask"], CELLS) for row in rows]),
+        "scene": np.array([scenes[row["scene"]] for row in rows], np.int32),
     }
     words = {
         "scenes": [json.loads(row["scene"]) for row in firsts],
         "pairs": [{k: row[k] for k in ("id", "instruction", "reply", "group", "op")} for row in rows],
     }
-    (out / f"{path.stem}.json").write_text(json.dumps(words))
-    temporary = out / f"{path.stem}.tmp"
+    end.with_suffix(".json").write_text(json.dumps(words))
+    write_arrays(end, **arrays)
+
+
+def write_arrays(end: Path, **arrays: np.ndarray) -> None:
+    """Write a shard's arrays under a temporary name, then rename."""
+    temporary = end.with_suffix(".tmp")
     with open(temporary, "wb") as file:
         np.savez(file, **arrays)
-    os.replace(temporary, out / f"{path.stem}.npz")
+    os.replace(temporary, end)
 
 
 def latents_of(pictures: np.ndarray, encode: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
@@ -162,6 +176,7 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         every = sorted(Path(folder).glob("*.npz"))
         paths = [path for path in every if not path.stem.startswith(RECOLOURED)]
+        paths.sort(key=lambda path: path.stem.startswith(SETTINGS))  # so the shards' own pairs come first
         if not paths:
             raise TrainingError(
                 f"no cached latents in {folder}; run the autoencoder stage first: smartedit train tiny --stage autoencoder"
@@ -178,7 +193,7 @@ class Cache:
         kinds = np.array([kind_of_data(p["op"], p["group"]) for p in self.pairs])
         self.by_kind = {kind: np.flatnonzero(kinds == kind) for kind in (EDITING, PERCEPTION, COMPLEX)}
         self.things: list[dict] = []
-        self._recolour([path for path in every if path not in paths])
+        self._recolour([path for path in every if path not in paths], [path.stem for path in paths])
 
     def _add(self, number: int, path: Path) -> None:
         words = json.loads(path.with_suffix(".json").read_text())
@@ -194,10 +209,12 @@ class Cache:
         self.pairs += words["pairs"]
         self.scenes += words["scenes"]
 
-    def _recolour(self, paths: list[Path]) -> None:
+    def _recolour(self, paths: list[Path], shards: list[str]) -> None:
         """Take in shards of recoloured things: each thing learns where its pictures are, the scene's own being the first."""
-        scene_of = {scene["seed"]: number for number, scene in enumerate(self.scenes)}
         for path in paths:
+            shard = shards.index(path.stem.removeprefix(f"{RECOLOURED}-"))
+            first = self._first_scene[shard]
+            scene_of = {self.scenes[first + row]["seed"]: first + row for row in range(len(self.arrays[shard]["view"]))}
             with np.load(path) as stored:
                 self.arrays.append({key: stored[key] for key in stored.files})
             for row, thing in enumerate(json.loads(path.with_suffix(".json").read_text())):

@@ -7,7 +7,6 @@ every kind, in every light.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as parquet
 import torch
 
-from smartedit.data.cache import CELLS, RECOLOURED, latents_of, read_png, shards_of, share
+from smartedit.data.cache import CELLS, RECOLOURED, latents_of, read_png, shards_of, share, write_arrays
 from smartedit.world.edits import Recolour, changed_region
 from smartedit.world.engine import in_order
 from smartedit.world.render import Rendered, coloured_by, repaint
@@ -35,10 +34,7 @@ def draw_recoloured(
     drawn = in_order(_draw_shard, ((path,) for path, _ in missing), processes if len(missing) > 1 else 1)
     for (_, end), (things, pictures, regions) in zip(missing, drawn, strict=True):
         end.with_suffix(".json").write_text(json.dumps(things))
-        temporary = end.with_suffix(".tmp")
-        with open(temporary, "wb") as file:
-            np.savez(file, target=latents_of(pictures, encode), region=regions)
-        os.replace(temporary, end)
+        write_arrays(end, target=latents_of(pictures, encode), region=regions)
     return len(missing)
 
 

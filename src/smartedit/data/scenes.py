@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
-from smartedit.data.cache import coverage
+from smartedit.data.cache import coverage, write_arrays
 from smartedit.world.describe import describe
 from smartedit.world.engine import in_order
 from smartedit.world.render import render
@@ -41,7 +40,4 @@ def _draw_shard(path: Path, seeds: range, view_size: int, patch: int) -> None:
         covers.append(coverage(rendered.ids, view_size // patch))
         told.append(describe(scene, rendered))
     path.with_suffix(".json").write_text(json.dumps({"scenes": told, "pairs": []}))
-    temporary = path.with_suffix(".tmp")
-    with open(temporary, "wb") as file:
-        np.savez(file, view=np.stack(views), cover=np.stack(covers), scene=np.zeros(0, np.int32))
-    os.replace(temporary, path)
+    write_arrays(path, view=np.stack(views), cover=np.stack(covers), scene=np.zeros(0, np.int32))

@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from smartedit.data.cache import Cache, build_cache, shard_pictures
 from smartedit.data.recoloured import draw_recoloured
 from smartedit.data.scenes import draw_scenes
+from smartedit.data.settings import draw_settings
 from smartedit.errors import TrainingError
 from smartedit.models.presets import get_preset
 from smartedit.training import lessons, objectives
@@ -137,6 +138,7 @@ def prepare(
         say(f"{split}: {added} shards newly encoded")
     cached = out / "cache" / "train"
     say(f"train: things of {draw_recoloured(data / 'train', cached, encode)} shards newly recoloured")
+    say(f"train: {draw_settings(data / 'train', cached, encode, preset.view, patch)} shards newly drawn in other settings")
     say(f"train: {draw_scenes(cached, scenes, preset.view, patch)} shards of scenes newly drawn")
     shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
     say(f"train: {len(shop.train.pairs)} pairs, {len(shop.train.scenes)} scenes")

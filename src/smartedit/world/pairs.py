@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from smartedit.errors import SceneError
 from smartedit.world.describe import describe
 from smartedit.world.edit_json import edit_from_json, edit_to_json
-from smartedit.world.edits import Add, Move, Paint, Replace, changed_region
+from smartedit.world.edits import Add, Light, Move, Paint, Replace, Surface, changed_region
+from smartedit.world.grammar import operation
 from smartedit.world.phrasing import instruct
 from smartedit.world.proposals import GROUPS, OPS, groups_of, in_split, possible_groups, propose, weighted
+from smartedit.world.references import Instruction
 from smartedit.world.render import Rendered, mirror_masks, object_masks, render
 from smartedit.world.replies import reply
 from smartedit.world.sampling import sample_scene
 from smartedit.world.scene import Scene
 from smartedit.world.splits import SEEDS
+from smartedit.world.surfaces import LIGHTS, TABLES, WALLS
 
 #: A pair whose changed region has fewer pixels (of a 256 x 256 picture) shows nothing.
 LEAST_CHANGED = 40
@@ -32,6 +35,9 @@ MOST_TRUTHS = 24
 
 #: Groups that few scenes allow, so that one scene may give several pairs of them, and the one that all allow.
 _AGAIN = {"plain", "relative-size", "colour", "mirror"}
+
+#: What of a scene's setting can be another one.
+_SETTINGS = {"light": LIGHTS, "table": TABLES, "wall": WALLS}
 
 _DRAWS, _PROPOSALS, _CASE_SCENES, _CASE_PROPOSALS = 6, 5, 16, 12
 
@@ -134,6 +140,33 @@ def make_case(split: str, index: int, group: str, op: str | None = None, size: i
     return None
 
 
+def make_settings(split: str, scene: Scene, part: str, count: int, each: int, size: int = 256) -> list[Pair]:
+    """Pairs between pictures of one scene that differ in their `part` only, "light", "table" or "wall".
+
+    `count` settings are drawn, the scene's own first, fewer where the split allows fewer; from every one there are pairs to
+    `each` others, unless little changes.
+    """
+    rng = np.random.default_rng([scene.seed, 13])
+    names = [name for name in _SETTINGS[part] if name != getattr(scene, part)]
+    chosen = [getattr(scene, part), *map(str, rng.permutation(names))]
+    settings = [setting for setting in (replace(scene, **{part: name}) for name in chosen) if in_split(setting, split)]
+    stages = [_Stage.of(setting, split, size) for setting in settings[:count]]
+    pairs = []
+    for number, stage in enumerate(stages):
+        others = [other for other in stages if other is not stage]
+        for other in rng.permutation(len(others))[:each]:
+            pair = _setting_pair(stage, others[other], part, rng, f"{split}-{scene.seed}-{part}-{number}-{other}")
+            pairs += [pair] if pair else []
+    return pairs
+
+
+def _setting_pair(stage: _Stage, other: _Stage, part: str, rng: np.random.Generator, id: str) -> Pair | None:
+    new = getattr(other.scene, part)
+    edit = Light(new) if part == "light" else Surface(part, new)
+    told = instruct(stage.scene, edit, rng, "plain", stage.split, stage.described)
+    return told and _told_pair(stage, edit, told, "plain", other.rendered.picture, other.described, id)
+
+
 def _pair_of(stage: _Stage, op: str, used: set[str], rng: np.random.Generator, id: str) -> Pair | None:
     """A pair of the operation, in a group that is not used yet or may be used again."""
     groups = possible_groups(stage.described)
@@ -173,8 +206,13 @@ def _try_pair(stage: _Stage, op: str, group: str, rng: np.random.Generator, id: 
     if told is None:
         return None
     after, seen = _after(stage, edit, changed)
+    return _told_pair(stage, edit, told, group, after, seen, id) if _shows(edit, scene, changed, seen) else None
+
+
+def _told_pair(stage: _Stage, edit, told: Instruction, group: str, after: np.ndarray, seen: dict, id: str) -> Pair | None:
+    """The pair of an edit whose words and result are known; None where it changes hardly anything."""
     mask = changed_region(stage.rendered.picture, after)
-    if mask.mean() * 256**2 < LEAST_CHANGED or not _shows(edit, scene, changed, seen):
+    if mask.mean() * 256**2 < LEAST_CHANGED:
         return None
     return Pair(
         id=id,
@@ -185,10 +223,10 @@ def _try_pair(stage: _Stage, op: str, group: str, rng: np.random.Generator, id: 
         instruction=told.words,
         reply=reply(edit, stage.described, seen, told),
         group=group,
-        op=op,
+        op=operation(edit),
         scene=stage.described,
         edit=edit_to_json(edit),
-        seed=scene.seed,
+        seed=stage.scene.seed,
         wording=told.wording_id,
         fact=told.fact_id,
     )
