@@ -17,9 +17,7 @@ from smartedit.world.render import render
 from smartedit.world.sampling import sample_scene
 from smartedit.world.scene import Scene
 from smartedit.world.splits import SEEDS
-from smartedit.world.surfaces import LIGHTS, TABLES, WALLS
-
-NAMES = {"light": LIGHTS, "table": TABLES, "wall": WALLS}
+from smartedit.world.surfaces import TABLES
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -44,5 +44,7 @@ def _draw_shard(path: Path) -> list[dict]:
     pairs = []
     for seed, described in list(scenes.items())[::ONE_IN]:
         part = weighted(PARTS, np.random.default_rng([seed, 17]))
-        pairs += make_settings("train", Scene.from_json(json.loads(described)), part, SETTINGS_EACH, PAIRS_EACH)
+        scene = Scene.from_json(json.loads(described))
+        every = (make_settings("train", scene, chosen, SETTINGS_EACH, PAIRS_EACH) for chosen in (part, "light"))
+        pairs += next(filter(None, every), [])  # a scene's things may be allowed on no other table
     return [{**vars(pair), "scene": json.dumps(pair.scene)} for pair in pairs]
