@@ -74,6 +74,30 @@ def test_a_change_of_everything_is_the_whole_picture():
     assert (region.changed_region(plate(60), plate(200)) == 1).all()
 
 
+@pytest.mark.parametrize("least", [7, 15, 40])
+def test_another_light_is_the_whole_picture_however_dim(least):
+    """Every pixel moves the same way, bright ones further: the middling change is the edit, no wobble."""
+    picture = np.asarray(noise_picture(96, 96)).astype(float)
+    shift = least + picture.mean(-1, keepdims=True) / 10
+    lighter = (picture * 0.7 + shift).round().clip(0, 255).astype(np.uint8)
+    darker = (picture * 0.7).round().astype(np.uint8)
+    assert (region.changed_region(darker, lighter) == 1).all()
+
+
+def test_a_wobble_as_strong_as_a_dim_light_is_not_a_light():
+    noise = np.random.default_rng(0).normal(0, 12, (96, 96, 3))
+    edited = (plate() + noise).round().clip(0, 255).astype(np.uint8)
+    assert not region.changed_region(plate(), edited).any()
+
+
+def test_a_surface_of_most_of_the_picture_is_all_of_it():
+    """Its middling change is the edit: the faint end of it is not taken for wobble."""
+    edited = plate()
+    edited[30:] = np.linspace(132, 200, 96).astype(np.uint8)[:, None]  # from 12 above the source to 80
+    weight = region.changed_region(plate(), edited)
+    assert (weight[31:] == 1).all() and not weight[:20].any()
+
+
 @pytest.mark.parametrize("size", [(96, 96), (301, 170), (50, 400), (1, 1), (1000, 20)])
 def test_outside_the_region_every_pixel_is_the_users_own(size):
     original = noise_picture(*size)

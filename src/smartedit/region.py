@@ -23,16 +23,21 @@ class RegionRule:
     strong one; parts smaller than `speck` pixels are dropped, gaps up to `close` are closed, and the region grows by
     `grow`, within which the `feather` outermost pixels blend from source to edit.
 
-    An imperfect model changes everything a little. That wobble, the middling difference of the picture but at most
-    `most_wobble`, raises the bounds: they are (weak, strong) or as many times the wobble as `over_wobble` says, whichever
-    is more. With truths passed through the autoencoder and latent noise of 0 to 0.15 this keeps within 2 % of the
-    successes that a lock to the true region has; fixed bounds keep none from 0.1 on.
+    An imperfect model changes everything a little. That wobble, twice the difference that a quarter of the picture stays below
+    but at most `most_wobble`, raises the bounds: they are (weak, strong) or as many times the wobble as `over_wobble` says,
+    whichever is more.
+
+    Another light changes everything, too, but all of it the same way. Where nine tenths of the picture differ by more than
+    `everywhere` and colours move together at least as far as `together` says (1: all alike, 0: to and fro), the region is the
+    whole picture.
     """
 
     weak: float = 10.0
     strong: float = 24.0
     over_wobble: tuple[float, float] = (2.2, 5.0)
     most_wobble: float = 12.0
+    everywhere: float = 6.0
+    together: float = 0.5
     smooth: float = 1.0
     speck: int = 36
     close: int = 3
@@ -45,14 +50,22 @@ def changed_region(source: np.ndarray, edited: np.ndarray, rule: RegionRule = Re
 
     Exactly 0 outside the region and 1 well inside it.
     """
-    difference = np.abs(edited.astype(np.float32) - source.astype(np.float32)).max(axis=-1)
+    change = edited.astype(np.float32) - source.astype(np.float32)
+    difference = np.abs(change).max(axis=-1)
+    if np.quantile(difference, 0.1) > rule.everywhere and _together(change) > rule.together:
+        return np.ones(difference.shape, np.float32)
     return weights(difference, rule)
+
+
+def _together(change: np.ndarray) -> float:
+    """How far changes (H, W, 3) are one and the same: the length of their mean, as a share of their mean length."""
+    return float(np.linalg.norm(change.mean((0, 1))) / np.linalg.norm(change, axis=-1).mean())
 
 
 def weights(difference: np.ndarray, rule: RegionRule = RegionRule()) -> np.ndarray:
     """`changed_region` of a difference map, float (H, W) in 0 ... 255."""
     smooth = _smoothed(difference.astype(np.float32), rule.smooth)
-    wobble = min(float(np.median(smooth)), rule.most_wobble)
+    wobble = min(2 * float(np.quantile(smooth, 0.25)), rule.most_wobble)
     weak, strong = (max(bound, times * wobble) for bound, times in zip((rule.weak, rule.strong), rule.over_wobble, strict=True))
     part = parts(smooth > weak)
     counts = np.bincount(part.ravel(), minlength=part.size + 1)

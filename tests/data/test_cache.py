@@ -43,7 +43,9 @@ def test_drawn_scenes_join_the_cache(mini_run, tmp_path, monkeypatch):
     assert scenes.draw_scenes(tmp_path, 6, view_size=160, patch=16) == 0
     cache = Cache(tmp_path)
     assert len(cache.scenes) == 6 and not cache.pairs and cache.pairs_of == [[]] * 6
-    assert {scene["seed"] for scene in cache.scenes} == set(range(scenes.FIRST, scenes.FIRST + 6))
+    assert {scene["seed"] for scene in cache.scenes} == set(range(scenes.BEHIND, scenes.BEHIND + 6))
+    assert scenes.draw_scenes(tmp_path, 3, view_size=160, patch=16, first=9) == 1
+    assert {scene["seed"] for scene in Cache(tmp_path).scenes} == {*range(scenes.BEHIND, scenes.BEHIND + 6), *range(scenes.BEHIND + 9, scenes.BEHIND + 12)}
     batch = cache.pictures([5])
     box = batch.described[0]["objects"][0]["box"]
     rows, columns = np.nonzero(batch.cover[0, 0, 0].view(10, 10).numpy())

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 
 from smartedit.errors import SceneError
@@ -128,6 +129,20 @@ def test_a_finished_build_is_left_alone_and_another_refused(tmp_path, small_shar
     assert before == {path.name: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
     with pytest.raises(SceneError, match="holds another train dataset"):
         build("train", 8, tmp_path, processes=1, size=SIZE, progress=False)
+
+
+def test_a_build_may_begin_at_another_scene(tmp_path, small_shards):
+    build("train", 4, tmp_path, processes=1, size=SIZE, progress=False, first=6)
+    assert [path.name for path in sorted(tmp_path.glob("*.parquet"))][0] == "train-00002.parquet"
+    seeds = {row["seed"] for path in tmp_path.glob("*.parquet") for row in parquet.read_table(path, columns=["seed"]).to_pylist()}
+    assert min(seeds) == 6 and engine.first_scene(tmp_path, "train") == 6
+    assert engine.first_scene(tmp_path, "validation") == engine.first_scene(tmp_path / "nowhere", "train") == 0
+    with pytest.raises(SceneError, match="holds another train dataset"):
+        build("train", 4, tmp_path, processes=1, size=SIZE, progress=False)
+    for first in (7, -3, 1_000_000_002):
+        with pytest.raises(SceneError, match="give a multiple of 3 from 0"):
+            build("train", 4, tmp_path / "other", size=SIZE, first=first)
+    assert not (tmp_path / "other").exists()
 
 
 BUILD = """

@@ -18,6 +18,7 @@ def add(commands) -> None:
     sheet.add_argument("--rows", type=int, default=6, metavar="N", help="default: 6")
     build.add_argument("--pairs", type=int, required=True, metavar="N")
     build.add_argument("--split", default="train", help="train, validation or test (default: train)")
+    build.add_argument("--first", type=int, default=0, metavar="N", help="the split's scene to begin at, a multiple of 64 (default: 0)")
     build.add_argument("--processes", type=int, metavar="N", help="default: one a core")
     for one in (sample, sheet):
         one.add_argument("--seed", type=int, required=True, metavar="N")
@@ -48,4 +49,4 @@ def _sheet(args) -> None:
 def _build(args) -> None:
     from smartedit.world.engine import build
 
-    print(f"wrote {build(args.split, args.pairs, args.out, args.processes, args.size)}")
+    print(f"wrote {build(args.split, args.pairs, args.out, args.processes, args.size, first=args.first)}")

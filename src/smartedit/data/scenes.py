@@ -16,16 +16,20 @@ from smartedit.world.splits import SEEDS
 
 #: Scenes per shard.
 SHARD = 256
-#: The seeds start here in the training range, far behind those of pairs.
-FIRST = SEEDS["train"].start + len(SEEDS["train"]) // 2
+#: How far behind the scenes of pairs these are in the training range.
+BEHIND = len(SEEDS["train"]) // 2
 
 
-def draw_scenes(out: Path, count: int, view_size: int, patch: int, processes: int | None = None) -> int:
-    """Add shards of training scenes to a cache folder until it has `count` of them, by several processes (None: one a core);
-    returns how many shards were added."""
+def draw_scenes(
+    out: Path, count: int, view_size: int, patch: int, processes: int | None = None, first: int = 0
+) -> int:
+    """Add shards of `count` training scenes to a cache folder, if they are not there, by several processes (None: one a core);
+    returns how many shards were added. They are other scenes where the pairs beside them begin at another scene, `first`."""
     out.mkdir(parents=True, exist_ok=True)
-    paths = [out / f"scenes-{number:05d}.npz" for number in range(-(-count // SHARD))]
-    seeds = [range(FIRST + number * SHARD, FIRST + (number + 1) * SHARD) for number in range(len(paths))]
+    numbers = [first // SHARD + number for number in range(-(-count // SHARD))]
+    start = SEEDS["train"].start + BEHIND
+    paths = [out / f"scenes-{number:05d}.npz" for number in numbers]
+    seeds = [range(start + number * SHARD, start + (number + 1) * SHARD) for number in numbers]
     missing = [(path, some, view_size, patch) for path, some in zip(paths, seeds, strict=True) if not path.exists()]
     for _ in in_order(_draw_shard, iter(missing), processes if len(missing) > 1 else 1):
         pass

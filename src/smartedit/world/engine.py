@@ -41,22 +41,30 @@ def stream(split: str, start: int, count: int, processes: int | None = None, siz
 
 
 def build(
-    split: str, pairs: int, out: str | Path, processes: int | None = None, size: int = 256, progress: bool = True
+    split: str,
+    pairs: int,
+    out: str | Path,
+    processes: int | None = None,
+    size: int = 256,
+    progress: bool = True,
+    first: int = 0,
 ) -> Path:
     """Write exactly `pairs` pairs of a split as `OUT/{split}-00000.parquet`, ..., readable by `datasets.load_dataset`.
 
-    Finished shards of an earlier, interrupted call are kept. `dataset.json` holds the resolved configuration. Returns
-    the folder. Raises SceneError for impossible numbers, or when the folder holds a dataset of another configuration.
+    They are of the split's scenes number `first`, a multiple of `SHARD_SCENES`, and the next ones; the shards' names count
+    from the split's beginning. Finished shards of an earlier, interrupted call are kept. `dataset.json` holds the resolved
+    configuration. Returns the folder. Raises SceneError for impossible numbers, or when the folder holds a dataset of
+    another configuration.
     """
     if find_spec("pyarrow") is None:
         raise MissingExtra("pyarrow", "train")
     out = Path(out)
-    _begin(out, split, pairs, size)
-    done, first = _finished(out, split)
+    _begin(out, split, pairs, size, first)
+    done, missing = _finished(out, split, first // SHARD_SCENES)
     with tqdm(total=pairs, initial=min(done, pairs), desc=split, unit="pair", disable=not progress) as bar:
         if done < pairs:
-            shards = ((split, number, size, str(out)) for number in count_from(first))
-            for number, temporary in enumerate(in_order(_make_shard, shards, processes), first):
+            shards = ((split, number, size, str(out)) for number in count_from(missing))
+            for number, temporary in enumerate(in_order(_make_shard, shards, processes), missing):
                 done += _keep(Path(temporary), _shard_path(out, split, number), pairs - done, bar)
                 if done >= pairs:
                     break
@@ -64,13 +72,23 @@ def build(
     return out
 
 
-def _begin(out: Path, split: str, pairs: int, size: int) -> None:
+def first_scene(out: str | Path, split: str) -> int:
+    """The number of the split's scene at which a dataset on disk begins; 0 where its folder does not say."""
+    start = SEEDS[split].start
+    return _configurations(Path(out)).get(split, {}).get("first_seed", start) - start
+
+
+def _begin(out: Path, split: str, pairs: int, size: int, first: int) -> None:
     """Check the numbers, write or compare `dataset.json`, remove what a killed build left behind."""
     require_known(split, SEEDS, "split")
     if pairs < 1 or not 16 <= size <= 2048:
         raise SceneError(f"cannot build {pairs} pairs of size {size}; give at least 1 pair and a size from 16 to 2048")
+    if first % SHARD_SCENES or first not in range(len(SEEDS[split])):
+        raise SceneError(
+            f"cannot begin at scene {first}; give a multiple of {SHARD_SCENES} from 0 to {len(SEEDS[split]) - SHARD_SCENES}"
+        )
     wanted = {"pairs": pairs, "size": size, "scenes_per_shard": SHARD_SCENES, "world_version": WORLD_VERSION}
-    wanted["first_seed"] = SEEDS[split].start
+    wanted["first_seed"] = SEEDS[split].start + first
     known = _configurations(out)
     if known.get(split, wanted) != wanted:
         raise SceneError(f"{out} holds another {split} dataset ({known[split]}); choose another folder")
@@ -98,12 +116,12 @@ def _sweep(out: Path, split: str) -> None:
         stale.unlink(missing_ok=True)
 
 
-def _finished(out: Path, split: str) -> tuple[int, int]:
-    """Pairs in the finished shards, and the number of the first shard that is missing."""
+def _finished(out: Path, split: str, first: int) -> tuple[int, int]:
+    """Pairs in the finished shards from number `first` on, and the number of the first one that is missing."""
     from smartedit.world.shards import count_rows
 
     done = 0
-    for number in count_from():
+    for number in count_from(first):
         path = _shard_path(out, split, number)
         if not path.exists():
             return done, number
@@ -118,8 +136,8 @@ def _make_shard(split: str, number: int, size: int, out: str) -> str:
     """Write shard `number` under a temporary name; the parent alone gives final names."""
     from smartedit.world.shards import pair_row, write_shard
 
-    first = number * SHARD_SCENES
-    rows = [pair_row(pair) for index in range(first, first + SHARD_SCENES) for pair in make_pairs(split, index, size)]
+    start = number * SHARD_SCENES
+    rows = [pair_row(pair) for index in range(start, start + SHARD_SCENES) for pair in make_pairs(split, index, size)]
     temporary = Path(out) / f"{split}-{number:05d}.{os.getpid()}.tmp"
     write_shard(rows, temporary)
     return str(temporary)
