@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache, coverage, kind_of_data, owners
 from smartedit.data.mixture import Mixture
 from smartedit.errors import TrainingError
+from smartedit.world.splits import SEEDS
 
 
 def test_owner_of_a_patch_covers_it():
@@ -46,6 +47,8 @@ def test_drawn_scenes_join_the_cache(mini_run, tmp_path, monkeypatch):
     assert {scene["seed"] for scene in cache.scenes} == set(range(scenes.BEHIND, scenes.BEHIND + 6))
     assert scenes.draw_scenes(tmp_path, 3, view_size=160, patch=16, first=9) == 1
     assert {scene["seed"] for scene in Cache(tmp_path).scenes} == {*range(scenes.BEHIND, scenes.BEHIND + 6), *range(scenes.BEHIND + 9, scenes.BEHIND + 12)}
+    assert scenes.draw_scenes(tmp_path / "far", 3, view_size=160, patch=16, first=scenes.BEHIND + 1) == 1
+    assert all(scene["seed"] in SEEDS["train"] for scene in Cache(tmp_path / "far").scenes)
     batch = cache.pictures([5])
     box = batch.described[0]["objects"][0]["box"]
     rows, columns = np.nonzero(batch.cover[0, 0, 0].view(10, 10).numpy())

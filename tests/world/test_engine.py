@@ -145,6 +145,14 @@ def test_a_build_may_begin_at_another_scene(tmp_path, small_shards):
     assert not (tmp_path / "other").exists()
 
 
+def test_a_build_ends_with_its_split(tmp_path, small_shards, monkeypatch):
+    """The next scene would be another split's."""
+    monkeypatch.setitem(engine.SEEDS, "train", range(0, 12))
+    with pytest.raises(SceneError, match="only .* from scene 9 on"):
+        build("train", 40, tmp_path, processes=1, size=SIZE, progress=False, first=9)
+    assert [path.name for path in tmp_path.glob("*.parquet")] == ["train-00003.parquet"]
+
+
 BUILD = """
 from smartedit.world import engine
 engine.SHARD_SCENES = 8

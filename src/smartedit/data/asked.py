@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch.nn.functional import interpolate
 
 from smartedit.data.cache import Cache
 from smartedit.data.sample import PictureBatch
@@ -90,7 +91,8 @@ def real_asked(cache: Cache, pairs: list[int], patches: int) -> list[Asked]:
     """Pairs of the cache as they are asked for; `where` from their true regions."""
     if not pairs:
         return []
-    where = cache.changed_patches(pairs, patches).flatten(1).numpy()
+    side = int(patches**0.5)
+    where = interpolate(cache.regions(pairs), size=(side, side), mode="area").flatten(1).numpy()
     return [Asked(cache.pairs[p]["instruction"], cache.pairs[p]["reply"], w, True) for p, w in zip(pairs, where, strict=True)]
 
 

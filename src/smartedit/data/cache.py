@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ import numpy as np
 import pyarrow.parquet as parquet
 import torch
 from PIL import Image
-from torch.nn.functional import interpolate
 
 from smartedit.data.sample import EditBatch, PictureBatch
 from smartedit.errors import TrainingError
@@ -287,11 +285,6 @@ class Cache:
     def regions(self, indices) -> torch.Tensor:
         """How much of each latent cell the pairs with these indices change, (B, 1, h, w) in 0 ... 1."""
         return self._gather("region", [self._pair_at[i] for i in indices])[:, None].float() / 255
-
-    def changed_patches(self, indices, patches: int) -> torch.Tensor:
-        """How much of each of `patches` patches of the view the pairs with these indices change, (B, 1, side, side) in 0 ... 1."""
-        side = math.isqrt(patches)
-        return interpolate(self.regions(indices), size=(side, side), mode="area")
 
     def together(self, pair: int, count: int, rng: np.random.Generator) -> list[int]:
         """A pair and others of the same scene, `count` in all; where there are too few, some come twice."""

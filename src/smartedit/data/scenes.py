@@ -27,9 +27,9 @@ def draw_scenes(
     returns how many shards were added. They are other scenes where the pairs beside them begin at another scene, `first`."""
     out.mkdir(parents=True, exist_ok=True)
     numbers = [first // SHARD + number for number in range(-(-count // SHARD))]
-    start = SEEDS["train"].start + BEHIND
     paths = [out / f"scenes-{number:05d}.npz" for number in numbers]
-    seeds = [range(start + number * SHARD, start + (number + 1) * SHARD) for number in numbers]
+    starts = [SEEDS["train"][(BEHIND + number * SHARD) % len(SEEDS["train"])] for number in numbers]
+    seeds = [range(start, start + SHARD) for start in starts]
     missing = [(path, some, view_size, patch) for path, some in zip(paths, seeds, strict=True) if not path.exists()]
     for _ in in_order(_draw_shard, iter(missing), processes if len(missing) > 1 else 1):
         pass

@@ -22,8 +22,8 @@ from smartedit.world.replies import parse_reply
 #: Validation pairs that are examined, and how many of them are shown.
 PAIRS, SHOWN = 48, 8
 #: Stages whose language model has learned to reply, whose BIM points, whose UNet paints.
-READS = ("language", "align", "aim", "joint", "edit")
-POINTS = ("point", "align", "aim", "edit")
+READS = ("language", "align", "joint", "edit")
+POINTS = ("point", "align", "edit")
 PAINTS = ("base", "joint", "edit")
 
 

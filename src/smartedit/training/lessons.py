@@ -22,7 +22,6 @@ from smartedit.data.sample import Batch, EditBatch, PictureBatch, TextBatch, pad
 from smartedit.data.vision_language import knowledge_conversations, picture_turns
 from smartedit.models.mllm import EDIT_TOKENS
 from smartedit.models.presets import get_preset
-from smartedit.training.contexts import Said
 from smartedit.training.workshop import Workshop
 from smartedit.world.lexicon import NOUNS
 from smartedit.world.questions import caption, region_phrases
@@ -292,11 +291,6 @@ def _exchange(said: str, right: str, rng: np.random.Generator) -> Exchange:
     if draw < OWN:
         return Exchange(said, None, learned=False)
     return Exchange(said, smudged(right, rng), learned=False) if draw < OWN + SMUDGED else Exchange(said, right, learned=True)
-
-
-def aim(shop: Workshop, rng: np.random.Generator, batch: int) -> Said:
-    """What the QFormer says about real pairs, whose places are known with their shadows."""
-    return shop.extra["contexts"].draw(batch, rng)
 
 
 def turns_of(shop: Workshop, exchanges: list[list[Exchange]], own: Sequence[str]) -> TextBatch:

@@ -19,7 +19,6 @@ from smartedit.models.mllm import MLLMOutput
 from smartedit.models.smartedit import Condition, Understanding
 from smartedit.models.unet import denoise
 from smartedit.training import lessons
-from smartedit.training.contexts import Said
 from smartedit.training.examine import pointing
 from smartedit.training.lessons import KINDS, PAINTS, Exchange, Named
 from smartedit.training.losses import (
@@ -34,7 +33,7 @@ from smartedit.training.losses import (
     undecided,
     undone,
 )
-from smartedit.training.precision import half_products, short_attention
+from smartedit.training.precision import short_attention
 from smartedit.training.workshop import Workshop, normalise_view
 
 #: Share of training samples at pure noise (design: most of what an edit needs is decided there).
@@ -138,8 +137,7 @@ def point(shop: Workshop, places: lessons.Places, generator: Generator) -> Losse
     """BIM learns to point at what will change, told by the text encoder's states of the right reply: neither language model
     nor painter is needed for that."""
     features = shop.mllm.encode_view(normalise_view(places.view)).repeat_interleave(lessons.READ, 0)
-    rows = places.known[places.whole]
-    return _pointed(shop, shop.text_context(places.replies)[rows], features[rows], places.where[places.whole])
+    return _pointed(shop, shop.text_context(places.replies), features, places)
 
 
 def align(shop: Workshop, reading: lessons.Reading, generator: Generator) -> Losses:
@@ -150,37 +148,20 @@ def align(shop: Workshop, reading: lessons.Reading, generator: Generator) -> Los
     context = shop.parts["qformer"](understanding.edit_states)
     with torch.no_grad():
         wanted = shop.text_context(reading.replies)
-    rows = reading.known[reading.whole]
-    pointed = _pointed(shop, context[rows], understanding.image_features[rows], reading.where[reading.whole])
+    pointed = _pointed(shop, context, understanding.image_features, reading)
     pointed |= {name: POINTING * loss for name, loss in pointed.items() if not name.startswith("~")}
     sought = _sought(shop, read, features, reading, lessons.READ)
     told = {"~left": _left(context, wanted), "~spread": context.std(0).mean()}
     return {"lm": read.loss, "mse": F.mse_loss(context, wanted), **pointed, **sought, **told}
 
 
-def aim(shop: Workshop, told: Said, generator: Generator) -> Losses:
-    """BIM learns to point at what will change, told by what the QFormer says."""
-    return _pointed(shop, told.context, told.features, told.where)
-
-
-@torch.no_grad()
-def said(shop: Workshop, pairs: list[int]) -> tuple[Tensor, Tensor]:
-    """What the QFormer says about training pairs, read after the model's own replies, as it will be when it is used: contexts
-    (B, n, C), and features (B, P, W)."""
-    for part in shop.parts.values():
-        part.eval()
-    asked = shop.train.edits(pairs).to(shop.device)
-    with half_products(shop.device):
-        understanding, _ = understand(shop, asked.view, [[Exchange(words, None, learned=False)] for words in asked.instruction])
-        return shop.parts["qformer"](understanding.edit_states), understanding.image_features
-
-
-def _pointed(shop: Workshop, context: Tensor, features: Tensor, where: Tensor) -> Losses:
-    """How far BIM's feature is from pointing at the patches that every edit changes, `where` (B, 1, side, side), shadows too."""
+def _pointed(shop: Workshop, context: Tensor, features: Tensor, places: lessons.Places) -> Losses:
+    """How far BIM's feature is from pointing at the patches that every edit changes, shadows too, where these are known."""
     side = math.isqrt(features.shape[1])
+    rows, where = places.known[places.whole], places.where[places.whole]
     with short_attention(shop.device):
-        _, feature = shop.parts["bim"](context, features, (side, side))
-    count = max(len(where), 1)  # a small batch may have none
+        _, feature = shop.parts["bim"](context[rows], features[rows], (side, side))
+    count = max(len(rows), 1)  # a small batch may have none
     missed = misplaced(feature, where, shop.code).sum() / count
     found = shop.pointed(feature)
     return {

@@ -1,6 +1,6 @@
 """The recipe as a table: what each stage trains, at which rates, on how much; and how to run one or all.
 
-Foundations (what full size downloads): autoencoder, clip, language, base. The method: align (stage 1), aim, joint (stage 2
+Foundations (what full size downloads): autoencoder, clip, language, base. The method: align (stage 1), joint (stage 2
 without BIM), edit (stage 2 with BIM). Every stage starts from the averaged weights of the stages above it.
 """
 
@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from smartedit.data.settings import draw_settings
 from smartedit.errors import TrainingError
 from smartedit.models.presets import get_preset
 from smartedit.training import lessons, objectives
-from smartedit.training.contexts import Contexts, read_contexts
 from smartedit.training.examine import examine
 from smartedit.training.loop import Plan, Report, Run
 from smartedit.training.precision import half_products
@@ -73,7 +71,6 @@ STAGES = (
         samples=100_000,
         batch=36,
     ),
-    Stage("aim", lessons.aim, objectives.aim, {"bim": 5e-4}, samples=500_000, batch=48),
     Stage(
         "joint",
         lessons.edit,
@@ -92,8 +89,6 @@ STAGES = (
 
 #: Where a run keeps the weights that it did not begin from nothing.
 START = "start"
-#: How often `aim` reads each of its contexts.
-TIMES = 8
 #: How many pictures the linear basis and the decoder are fitted to.
 AUTOENCODER_PICTURES = 3000
 
@@ -221,13 +216,8 @@ def run_stage(
     load_so_far(shop, out, stage.name)
     if stage.name == "autoencoder":
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
-    samples = max(1, round(stage.samples * share))
-    if stage.name == "aim":
-        contexts = out / stage.name / "contexts"
-        read_contexts(shop.train, math.ceil(samples / TIMES), contexts, partial(objectives.said, shop))
-        shop.extra["contexts"] = Contexts(shop.train, contexts)
     rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
-    plan = Plan(stage.name, samples=samples, batch=stage.batch, rates=rates, seed=seed)
+    plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed)
     run = Run(plan, shop.parts, out / stage.name)
 
     def lesson(rng: np.random.Generator):

@@ -63,12 +63,15 @@ def build(
     done, missing = _finished(out, split, first // SHARD_SCENES)
     with tqdm(total=pairs, initial=min(done, pairs), desc=split, unit="pair", disable=not progress) as bar:
         if done < pairs:
-            shards = ((split, number, size, str(out)) for number in count_from(missing))
+            last = len(SEEDS[split]) // SHARD_SCENES
+            shards = ((split, number, size, str(out)) for number in range(missing, last))
             for number, temporary in enumerate(in_order(_make_shard, shards, processes), missing):
                 done += _keep(Path(temporary), _shard_path(out, split, number), pairs - done, bar)
                 if done >= pairs:
                     break
     _sweep(out, split)
+    if done < pairs:
+        raise SceneError(f"the {split} split has only {done} pairs from scene {first} on; begin at an earlier one")
     return out
 
 
