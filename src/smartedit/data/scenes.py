@@ -20,11 +20,9 @@ SHARD = 256
 BEHIND = len(SEEDS["train"]) // 2
 
 
-def draw_scenes(
-    out: Path, count: int, view_size: int, patch: int, processes: int | None = None, first: int = 0
-) -> int:
+def draw_scenes(out: Path, count: int, view_size: int, patch: int, processes: int | None = None, first: int = 0) -> int:
     """Add shards of `count` training scenes to a cache folder, if they are not there, by several processes (None: one a core);
-    returns how many shards were added. They are other scenes where the pairs beside them begin at another scene, `first`."""
+    returns how many shards were added. Where the pairs beside them begin at another scene, `first`, these do too, to a shard."""
     out.mkdir(parents=True, exist_ok=True)
     numbers = [first // SHARD + number for number in range(-(-count // SHARD))]
     paths = [out / f"scenes-{number:05d}.npz" for number in numbers]

@@ -53,8 +53,8 @@ def build(
 
     They are of the split's scenes number `first`, a multiple of `SHARD_SCENES`, and the next ones; the shards' names count
     from the split's beginning. Finished shards of an earlier, interrupted call are kept. `dataset.json` holds the resolved
-    configuration. Returns the folder. Raises SceneError for impossible numbers, or when the folder holds a dataset of
-    another configuration.
+    configuration. Returns the folder. Raises SceneError for impossible numbers, when the folder holds a dataset of another
+    configuration, or when the split ends too early: what there is of it is kept.
     """
     if find_spec("pyarrow") is None:
         raise MissingExtra("pyarrow", "train")
