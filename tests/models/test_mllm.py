@@ -182,6 +182,21 @@ def test_view_features_come_from_the_selected_layer(mllm):
     assert features.shape == (2, PATCHES, 24)
 
 
+@torch.no_grad()
+def test_a_projector_with_a_grid_says_where_each_patch_is():
+    """Row and column of every patch are added to what it shows; without a grid nothing is, as published."""
+    features = torch.randn(2, 9, 6)
+    placed = Projector(image_width=6, hidden=4, grid=3)
+    added = (placed(features) - placed.linear(features)).unflatten(1, (3, 3))
+    expected = placed.rows[:, None] + placed.columns[None]
+    torch.testing.assert_close(added, expected.expand_as(added), atol=1e-6, rtol=1e-5)
+    plain = Projector(image_width=6, hidden=4)
+    assert set(plain.state_dict()) == {"linear.weight", "linear.bias"}
+    torch.testing.assert_close(plain(features), plain.linear(features))
+    placed.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(placed(features), plain(features))
+
+
 def test_projector_folder_keeps_the_selected_layer(tmp_path):
     Projector(image_width=6, hidden=4, select_layer=-1).save_pretrained(tmp_path)
     assert Projector.from_pretrained(tmp_path).config.select_layer == -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from smartedit.errors import TrainingError
 from smartedit.models.smartedit import Condition
 from smartedit.training import lessons, objectives
 from smartedit.training.command import train
+from smartedit.training.gaze import Gaze
 from smartedit.training.lessons import Exchange
 from smartedit.training.stages import STAGES, history, load_so_far, prepare, run_stage, stage_named
 from smartedit.training.workshop import Workshop, normalise_view
@@ -77,6 +79,21 @@ def test_a_reading_hears_all_kinds_of_replies(mini_run):
     exchanges = [one for seed in range(30) for row in lessons.align(mini_run.shop, np.random.default_rng(seed), 12).exchanges for one in row]
     own, learned = (np.mean([getattr(one, key) in wanted for one in exchanges]) for key, wanted in (("heard", [None]), ("learned", [True])))
     assert own == pytest.approx(lessons.OWN, abs=0.1) and learned == pytest.approx(1 - lessons.OWN - lessons.SMUDGED, abs=0.1)
+
+
+def test_a_reply_looks_at_its_thing_before_it_says_where_that_is(mini_run, monkeypatch):
+    """At the word "at" of every reply with one box, and of no other, to the patches of its own picture."""
+    watched, scores = [], Gaze.scores
+    monkeypatch.setattr(Gaze, "scores", lambda gaze, *at: watched.append(at) or scores(gaze, *at))
+    talk = lessons.language(mini_run.shop, np.random.default_rng(0), 32)
+    losses = objectives.language(mini_run.shop, talk, torch.Generator())
+    ids = mini_run.shop.mllm.splice(talk.turns.ids, torch.zeros(4, 100, 256), talk.turns.mask.long()).ids
+    ((rows, words, seen),) = watched
+    assert len(words) > 5 and 0 < losses["looks"] < 2 * objectives.LOOKING
+    assert set(ids[:, seen].flatten().tolist()) == {-1} and seen.stop - seen.start == 100
+    for row, word in zip(rows.tolist(), words.tolist(), strict=True):
+        said = mini_run.shop.tokenizer.decode(ids[row, word : word + 6])
+        assert re.match(r"at \d+ \d+ \d+ \d+ \D", said), said
 
 
 def test_stages_train_what_the_method_says():

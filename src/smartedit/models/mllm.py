@@ -1,6 +1,6 @@
 """The multimodal language model: CLIP vision tower, linear projector and Llama, stock transformers parts.
 
-Another family of models fits in where these three methods are its own: `encode_view`, `project` and `positions` (`qwen.py`).
+Another family of models fits in where these methods are its own: `encode_view`, `project`, `shown` and `positions` (`qwen.py`).
 
 It reads picture and instruction, words a reply, and in one pass over the 32 edit tokens after it gives the states that
 carry the edit. The picture's patch features take the place of the first `<img_0>` of a conversation.
@@ -23,19 +23,35 @@ IGNORE = -100  # label of what is not learned, as in transformers
 EDIT_TOKENS = 32
 
 
+#: Size at which a projector's places begin, per channel: that of what a trained projector gives, for fainter ones are overlooked.
+PLACE_SIZE = 1.5
+
+
 class Projector(ModelMixin, ConfigMixin):
     """One Linear from patch features (..., image_width) to the language model's embeddings (..., hidden).
 
-    `select_layer` says which hidden state of the vision tower is the picture's feature (-2: the last but one).
+    `select_layer` says which hidden state of the vision tower is the picture's feature (-2: the last but one). `grid`, for
+    square pictures of grid x grid patches, adds where each patch is, a learned vector a row and one a column: a small tower's
+    features may say what is there and no longer where (None: nothing is added, as published).
     """
 
     @register_to_config
-    def __init__(self, image_width: int = 1024, hidden: int = 4096, select_layer: int = -2) -> None:
+    def __init__(self, image_width: int = 1024, hidden: int = 4096, select_layer: int = -2, grid: int | None = None) -> None:
         super().__init__()
         self.linear = nn.Linear(image_width, hidden)
+        if grid is not None:
+            self.rows, self.columns = (nn.Parameter(torch.randn(grid, hidden) * PLACE_SIZE) for _ in range(2))
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.linear(features)
+        embeds = self.linear(features)
+        return embeds if self.config.grid is None else embeds + (self.rows[:, None] + self.columns).flatten(0, 1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args) -> None:
+        """Weights of a projector that had no places yet are taken for what they were: nothing is added."""
+        if self.config.grid is not None:
+            for name in ("rows", "columns"):
+                state_dict.setdefault(prefix + name, torch.zeros_like(getattr(self, name)))
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 @dataclass
@@ -91,6 +107,10 @@ class MLLM(nn.Module):
     def project(self, image_features: Tensor) -> Tensor:
         """Patch features (B, P, image_width) as the language model reads them, (B, P, hidden)."""
         return self.projector(image_features.to(self.projector.dtype))
+
+    def shown(self, image_features: Tensor) -> Tensor:
+        """The same of any patches (..., image_width), wherever they are: what fills them alone, (..., hidden)."""
+        return self.projector.linear(image_features)
 
     def positions(self, spliced: Spliced, place: Tensor | None = None) -> Tensor | None:
         """What the language model is told of where everything is: here `place`, counted positions (B, L), None for 0, 1, 2 ..."""

@@ -57,7 +57,7 @@ _TINY = Preset(
             "hidden_size": 192, "num_hidden_layers": 5, "num_attention_heads": 6, "intermediate_size": 768,
             "image_size": 160, "patch_size": 16, "projection_dim": 192,
         },
-        "projector": {"image_width": 192, "hidden": 256, "select_layer": -1},
+        "projector": {"image_width": 192, "hidden": 256, "select_layer": -1, "grid": 10},
         "language_model": {
             "hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 4, "intermediate_size": 704,
             "max_position_embeddings": 1024,

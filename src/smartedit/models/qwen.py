@@ -40,6 +40,8 @@ class QwenMLLM(MLLM):
         """The features as they are: the vision transformer ends in the language model's width."""
         return image_features
 
+    shown = project
+
     def positions(self, spliced: Spliced, place: Tensor | None = None) -> Tensor:
         """(3, B, L): time, row and column. Words count up in all three; the picture stands still in time."""
         picture = spliced.ids == -1

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
+from transformers import LlamaForCausalLM
 
 from smartedit.conversation import CONTEXT_LENGTH
 from smartedit.data.sample import EditBatch, TextBatch
@@ -20,6 +21,7 @@ from smartedit.models.smartedit import Condition, Understanding
 from smartedit.models.unet import denoise
 from smartedit.training import lessons
 from smartedit.training.examine import pointing
+from smartedit.training.gaze import Gaze
 from smartedit.training.lessons import KINDS, PAINTS, Exchange, Named
 from smartedit.training.losses import (
     astray,
@@ -42,6 +44,8 @@ NOISIEST = 0.9
 DROPOUT = 0.05
 #: Weight of `outlined`: it is much larger than the other losses of the painter, and only helps them.
 OUTLINE = 0.2
+#: Weight of `looks`: at 2 it is about as large as the loss of the words.
+LOOKING = 2.0
 #: Weight of pointing in `align`: it shall reach the QFormer, and not drown what the context says besides where.
 POINTING = 0.25
 
@@ -70,7 +74,7 @@ def named(shop: Workshop, hidden: Tensor, patches: Named) -> Losses:
 
     Cross-entropy over the embeddings of these words: a patch then looks to the language model like the words that fit it.
     """
-    shown = F.normalize(shop.parts["projector"](hidden[patches.rows, patches.places]), dim=-1)
+    shown = F.normalize(shop.mllm.shown(hidden[patches.rows, patches.places]), dim=-1)
     table = shop.parts["language_model"].get_input_embeddings().weight
     owned = patches.kinds < len(KINDS)
     losses: Losses = {}
@@ -97,9 +101,42 @@ def _contrasts(shop: Workshop, hidden: Tensor, seen: lessons.Seen) -> Losses:
 def language(shop: Workshop, talk: lessons.Talk, generator: Generator) -> Losses:
     """Turns about pictures, questions and edits, and conversations about what things are for."""
     features = shop.mllm.encode_view(normalise_view(talk.view))
-    read = _read(shop, talk.turns, features)
+    read, looks = _looked(shop, talk, features)
     known = shop.mllm(talk.knowledge.ids, None, talk.knowledge.mask.long(), talk.knowledge.labels).loss
-    return {"pictures": read.loss, "knowledge": 0.3 * known, **_sought(shop, read, features, talk, lessons.EDITS), **named(shop, features, talk.named)}
+    sought = _sought(shop, read, features, talk, lessons.EDITS)
+    return {"pictures": read.loss, "knowledge": 0.3 * known, **looks, **sought, **named(shop, features, talk.named)}
+
+
+def _looked(shop: Workshop, talk: lessons.Talk, features: Tensor) -> tuple[MLLMOutput, Losses]:
+    """The turns read, by a Llama with an eye on where it looks: other families have rows and columns in their positions."""
+    language_model = shop.parts["language_model"]
+    if not isinstance(language_model, LlamaForCausalLM):
+        return _read(shop, talk.turns, features), {}
+    with Gaze(language_model) as gaze:
+        read = _read(shop, talk.turns, features)
+    return read, _looks(shop, gaze, read, talk)
+
+
+def _looks(shop: Workshop, gaze: Gaze, read: MLLMOutput, told: lessons.Talk) -> Losses:
+    """Where a reply with one box says "at", the language model looks at the patches that are meant: how far it is from that.
+
+    Digits alone teach it to look only when it has begun to: none of them is more likely for a glance at the right patch.
+    """
+    begins, ends = (
+        (read.ids == token).nonzero().unflatten(0, (len(read.ids), -1))[:, -lessons.EDITS :].flatten(0, 1)[told.known]
+        for token in (shop.assistant, shop.mllm.first_edit_token)
+    )
+    place = torch.arange(read.ids.shape[1], device=shop.device)
+    said = (read.ids[begins[:, 0]] == shop.at) & (place > begins[:, 1:]) & (place < ends[:, 1:])
+    once = said.sum(1) == 1
+    first, where = int((read.ids[0] < 0).int().argmax()), told.where[once]
+    patches = slice(first, first + where[0].numel()) if len(where) else slice(0)
+    seen = gaze.scores(begins[once, 0], said[once].int().argmax(1), patches).view_as(where)
+    count = max(len(where), 1)  # a small batch may have none
+    return {
+        "looks": LOOKING * astray(seen, where, sharpness=1.0).sum() / count,
+        "~looks right": torch.tensor(pointing(seen, where)),
+    }
 
 
 def _sought(

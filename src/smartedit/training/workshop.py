@@ -72,8 +72,9 @@ class Workshop:
     extra: dict = field(default_factory=dict)
     #: The feature of a cell that is pointed at, (C, 1, 1): fixed, so that BIM can learn to point while the UNet learns to follow.
     code: Tensor = field(init=False)
-    #: The id of the token that a reply follows.
+    #: The ids of the token that a reply follows, and of that which a box follows.
     assistant: int = field(init=False)
+    at: int = field(init=False)
 
     @classmethod
     def fresh(cls, preset: str = "tiny", seed: int = 0, device: str = "cpu") -> Workshop:
@@ -90,7 +91,8 @@ class Workshop:
     def __post_init__(self) -> None:
         width = self.parts["unet"].config.block_out_channels[0]
         self.code = torch.randn(width, 1, 1, generator=torch.Generator().manual_seed(0)).to(self.device) * POINTED_SIZE
-        first, self.assistant = edit_ids(self.tokenizer)[0], self.tokenizer.convert_tokens_to_ids("assistant:")
+        first = edit_ids(self.tokenizer)[0]
+        self.assistant, self.at = self.tokenizer.convert_tokens_to_ids(["assistant:", "at"])
         self.mllm = MLLM(self.parts["vision_tower"], self.parts["projector"], self.parts["language_model"], first)
 
     @property
