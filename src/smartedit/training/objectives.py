@@ -129,8 +129,9 @@ def _looks(shop: Workshop, gaze: Gaze, read: MLLMOutput, told: lessons.Talk) -> 
     place = torch.arange(read.ids.shape[1], device=shop.device)
     said = (read.ids[begins[:, 0]] == shop.at) & (place > begins[:, 1:]) & (place < ends[:, 1:])
     once = said.sum(1) == 1
-    first, where = int((read.ids[0] < 0).int().argmax()), told.where[once]
-    patches = slice(first, first + where[0].numel()) if len(where) else slice(0)
+    where = told.where[once]
+    first = int((read.ids[0] < 0).int().argmax())  # rows of a batch begin alike, so their pictures stand in one place
+    patches = slice(first, first + where.shape[-1] ** 2)
     seen = gaze.scores(begins[once, 0], said[once].int().argmax(1), patches).view_as(where)
     count = max(len(where), 1)  # a small batch may have none
     return {
