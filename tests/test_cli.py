@@ -161,6 +161,19 @@ def test_ctrl_c_in_process(at_home, picture_file, monkeypatch, capsys):
     assert set(at_home.iterdir()) == before and "interrupted" in capsys.readouterr().err
 
 
+def test_ctrl_c_while_text_is_run_keeps_the_exit_code(outside, tmp_path, picture_file):
+    (tmp_path / "interrupted.py").write_text(
+        "import sys\n"
+        "import smartedit.commands.edit\n"
+        "from smartedit.cli import main\n"
+        "smartedit.commands.edit.pipeline = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-m", "interrupted", "edit", str(picture_file(noise_picture(8, 8))), ASK, "-o", "out.png"]
+    done = subprocess.run(command, capture_output=True, text=True, env=outside, cwd=tmp_path)
+    assert done.returncode == 130 and "interrupted" in done.stderr
+
+
 def test_ctrl_c_from_outside_leaves_nothing(outside, tmp_path, picture_file, weights_folder):
     path = picture_file(noise_picture(8, 8))
     command = [sys.executable, "-m", "smartedit.cli", "edit", str(path), ASK, "-o", str(tmp_path / "out.png"),

@@ -31,6 +31,9 @@ def main(argv: list[str] | None = None) -> int:
         print(f"smartedit: {error}", file=sys.stderr)
         return MENDABLE
     except KeyboardInterrupt:
+        # An interrupt inside `exec(text)`, as imports of torch do it, marks CPython to die of the signal at its end, whatever
+        # the exit code (`python -m`). Running text once more takes the mark away.
+        exec("")
         print("\nsmartedit: interrupted; nothing half-written was left", file=sys.stderr)
         return INTERRUPTED
     return 0
