@@ -161,26 +161,34 @@ def test_ctrl_c_in_process(at_home, picture_file, monkeypatch, capsys):
     assert set(at_home.iterdir()) == before and "interrupted" in capsys.readouterr().err
 
 
-def test_ctrl_c_while_text_is_run_keeps_the_exit_code(outside, tmp_path, picture_file):
-    (tmp_path / "interrupted.py").write_text(
-        "import sys\n"
-        "import smartedit.commands.edit\n"
-        "from smartedit.cli import main\n"
-        "smartedit.commands.edit.pipeline = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    command = [sys.executable, "-m", "interrupted", "edit", str(picture_file(noise_picture(8, 8))), ASK, "-o", "out.png"]
-    done = subprocess.run(command, capture_output=True, text=True, env=outside, cwd=tmp_path)
-    assert done.returncode == 130 and "interrupted" in done.stderr
+@pytest.fixture
+def edit_from_outside(outside, tmp_path, picture_file, weights_folder):
+    """A function that starts an edit of a thousand steps in a process of its own, where `lines` stand in for loading."""
+
+    def start(*lines: str) -> subprocess.Popen:
+        head = "import sys", "from smartedit import cli", "from smartedit.commands import edit", "load = edit.pipeline"
+        tail = "edit.pipeline = stand_in", "sys.exit(cli.main(sys.argv[1:]))"
+        (tmp_path / "editing.py").write_text("\n".join((*head, *lines, *tail)))
+        picture_file(noise_picture(8, 8))
+        command = [sys.executable, "-m", "editing", "edit", "picture.png", ASK, "-o", "out.png",
+                   "--steps", "1000", "--model", str(weights_folder / "tiny")]  # fmt: skip
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=outside, cwd=tmp_path)
+
+    return start
 
 
-def test_ctrl_c_from_outside_leaves_nothing(outside, tmp_path, picture_file, weights_folder):
-    path = picture_file(noise_picture(8, 8))
-    command = [sys.executable, "-m", "smartedit.cli", "edit", str(path), ASK, "-o", str(tmp_path / "out.png"),
-               "--steps", "1000", "--model", str(weights_folder / "tiny")]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=outside)
-    time.sleep(5)  # somewhere between loading and the thousand steps
-    process.send_signal(signal.SIGINT)
+def _was_interrupted(process: subprocess.Popen, folder) -> None:
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert process.returncode == 130 and err == "\nsmartedit: interrupted; nothing half-written was left\n", err
+    assert {path.name for path in folder.iterdir()} == {"editing.py", "picture.png"}
+
+
+def test_ctrl_c_from_outside_leaves_nothing(edit_from_outside, tmp_path):
+    process = edit_from_outside("def stand_in(*given):", "    pipe = load(*given)", "    print('loaded', flush=True)", "    return pipe")
+    assert process.stdout.readline() == "loaded\n"
+    process.send_signal(signal.SIGINT)
+    _was_interrupted(process, tmp_path)
+
+
+def test_ctrl_c_in_text_that_an_import_runs_keeps_the_exit_code(edit_from_outside, tmp_path):
+    _was_interrupted(edit_from_outside("def stand_in(*given):", "    exec('raise KeyboardInterrupt')"), tmp_path)
