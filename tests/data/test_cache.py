@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache, coverage, kind_of_data, owners
 from smartedit.data.mixture import Mixture
+from smartedit.data.scenes import draw_scenes
 from smartedit.errors import TrainingError
 from smartedit.world.splits import SEEDS
 
@@ -62,6 +65,15 @@ def test_pairs_know_their_scene_and_each_other(mini_run):
         assert pair in cache.pairs_of[scene] and cache.pairs[pair]["id"].split("-")[1] == str(cache.scenes[scene]["seed"])
         row = cache.together(pair, 2, np.random.default_rng(0))
         assert row[0] == pair and len(row) == 2 and {cache.scene_of(p) for p in row} == {scene}
+
+
+def test_no_pairs_are_an_empty_batch(mini_run, tmp_path):
+    """Also where the first shard is one of scenes, which has no pairs at all."""
+    folder = shutil.copytree(mini_run.out / "cache" / "train", tmp_path / "cache")
+    draw_scenes(folder, 1, view_size=160, patch=16)
+    cache = Cache(folder)
+    none, one = cache.edits([]), cache.edits([0])
+    assert none.with_more(one).reply == one.reply and torch.equal(none.with_more(one).target, one.target)
 
 
 def test_flipping_twice_changes_nothing_and_once_moves_left_to_right(mini_run):

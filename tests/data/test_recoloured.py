@@ -6,10 +6,12 @@ import json
 import re
 
 import numpy as np
+import pytest
 import torch
 
 from smartedit.data.asked import recolour_words
 from smartedit.data.recoloured import COLOURS_EACH, THINGS, draw_recoloured
+from smartedit.training import lessons
 from smartedit.world.edits import Recolour
 from smartedit.world.render import render
 from smartedit.world.replies import parse_reply
@@ -84,3 +86,12 @@ def test_a_shard_is_recoloured_once(mini_run):
     assert draw_recoloured(mini_run.data / "train", mini_run.out / "cache" / "train", encode) == 0
     stored = json.loads(next((mini_run.out / "cache" / "train").glob("recoloured-*.json")).read_text())
     assert [thing["id"] for thing in stored] == [thing["id"] for thing in mini_run.shop.train.things]
+
+
+@pytest.mark.parametrize("lesson", [lessons.base, lessons.edit])
+def test_a_lesson_may_hold_nothing_else(mini_run, monkeypatch, lesson):
+    """Chance leaves all of a small batch to recoloured things now and then."""
+    monkeypatch.setattr(lessons, "RECOLOURED", 1.0)
+    pairs = lesson(mini_run.shop, np.random.default_rng(0), 4).pairs
+    assert len(pairs.source) == len(pairs.target) == len(pairs.reply) > 0
+    assert all(" : recolour " in reply for reply in pairs.reply)

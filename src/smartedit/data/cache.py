@@ -297,6 +297,8 @@ class Cache:
         return self._first_scene[shard] + int(self.arrays[shard]["scene"][row])
 
     def _gather(self, key: str, rows: list[tuple[int, int]]) -> torch.Tensor:
+        if not rows:
+            return torch.from_numpy(next(shard[key] for shard in self.arrays if key in shard)[:0])
         return torch.from_numpy(np.stack([self.arrays[s][key][i] for s, i in rows]))
 
 
