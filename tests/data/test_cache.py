@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smartedit.data import scenes
 from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache, coverage, kind_of_data, owners
 from smartedit.data.mixture import Mixture
-from smartedit.data.scenes import draw_scenes
 from smartedit.errors import TrainingError
 from smartedit.world.splits import SEEDS
 
@@ -40,8 +40,6 @@ def test_coverage_adds_up_and_owners_are_there(grid, seed):
 
 
 def test_drawn_scenes_join_the_cache(mini_run, tmp_path, monkeypatch):
-    from smartedit.data import scenes
-
     monkeypatch.setattr(scenes, "SHARD", 3)
     assert scenes.draw_scenes(tmp_path, 6, view_size=160, patch=16) == 2
     assert scenes.draw_scenes(tmp_path, 6, view_size=160, patch=16) == 0
@@ -70,7 +68,7 @@ def test_pairs_know_their_scene_and_each_other(mini_run):
 def test_no_pairs_are_an_empty_batch(mini_run, tmp_path):
     """Also where the first shard is one of scenes, which has no pairs at all."""
     folder = shutil.copytree(mini_run.out / "cache" / "train", tmp_path / "cache")
-    draw_scenes(folder, 1, view_size=160, patch=16)
+    scenes.draw_scenes(folder, 1, view_size=160, patch=16)
     cache = Cache(folder)
     none, one = cache.edits([]), cache.edits([0])
     assert none.with_more(one).reply == one.reply and torch.equal(none.with_more(one).target, one.target)

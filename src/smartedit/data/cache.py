@@ -262,7 +262,7 @@ class Cache:
         return self.arrays[shard][key][row]
 
     def edits(self, indices) -> EditBatch:
-        """The pairs with these indices."""
+        """The pairs with these indices; an empty batch where there are none, as chance may leave a lesson without pairs."""
         rows = [self._pair_at[i] for i in indices]
         scenes = [(s, int(self.arrays[s]["scene"][i])) for s, i in rows]
         words = [self.pairs[i] for i in indices]
