@@ -12,6 +12,7 @@ from transformers import CLIPTextModel, PreTrainedTokenizerBase
 from smartedit.call import Encoded
 from smartedit.conversation import CONTEXT_LENGTH, encode
 from smartedit.models.autoencoder import PatchAutoencoder
+from smartedit.models.palette import Palette
 from smartedit.models.smartedit import Condition
 from smartedit.pipeline import EditPipeline
 
@@ -20,6 +21,8 @@ class BasePipeline(EditPipeline):
     """Words -> CLIP text states -> UNet. Its replies are empty: it has no words of its own."""
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
+    _optional_components = ["palette"]
+    _exclude_from_cpu_offload = ["palette"]
 
     def __init__(
         self,
@@ -28,6 +31,7 @@ class BasePipeline(EditPipeline):
         unet: UNet2DConditionModel,
         scheduler: SchedulerMixin,
         tokenizer: PreTrainedTokenizerBase,
+        palette: Palette | None = None,
         picture_size: int = 256,
         fit: str = "pad",
         only_rendered: bool = True,
@@ -36,7 +40,9 @@ class BasePipeline(EditPipeline):
         image_guidance_scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.register_modules(vae=vae, text_encoder=text_encoder, unet=unet, scheduler=scheduler, tokenizer=tokenizer)
+        self.register_modules(
+            vae=vae, text_encoder=text_encoder, unet=unet, scheduler=scheduler, tokenizer=tokenizer, palette=palette
+        )  # fmt: skip
         self.register_to_config(
             picture_size=picture_size, fit=fit, only_rendered=only_rendered, num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale, image_guidance_scale=image_guidance_scale,

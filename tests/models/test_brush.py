@@ -10,6 +10,7 @@ from torch.nn.functional import pixel_shuffle
 
 from smartedit.models.autoencoder import PatchAutoencoder
 from smartedit.models.brush import DYES, FINE, MASK, Brush
+from smartedit.models.palette import Palette
 
 OPEN, GATES = 30.0, 2
 
@@ -73,6 +74,23 @@ def test_dyes_add_up_to_any_affine_map_of_colours(vae, pictures):
     wanted = source + dyed / 2
     wanted[:, :1] -= dyed[:, :1] / 4
     torch.testing.assert_close(Brush(vae)(output, source), wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_a_palette_tones_what_is_painted(vae, pictures):
+    """Within the mask, by one map of the source's colours and of those painted; without a context it says nothing."""
+    torch.manual_seed(0)
+    picture, new = pictures
+    palette = Palette(context_width=8, words=5, hidden=4)
+    mixing, shift = torch.randn(3, 6), torch.randn(3)
+    with torch.no_grad():
+        palette.map_out.bias[:] = torch.cat([mixing.flatten(), shift])
+    toned = new + torch.einsum("ab,nbhw->nahw", mixing, torch.cat([picture, new], dim=1)) + shift[:, None, None]
+    output, source = outputs(encode(vae, new), gates=OPEN), encode(vae, picture)
+    brush = Brush(vae, palette)
+    torch.testing.assert_close(decode(vae, brush(output, source, torch.zeros(1, 2, 8))), toned, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(brush(output, source), Brush(vae)(output, source))
+    shut = outputs(encode(vae, new), gates=OPEN, mask=-OPEN)
+    torch.testing.assert_close(brush(shut, source, torch.zeros(1, 2, 8)), source, atol=1e-4, rtol=1e-4)
 
 
 def test_a_mask_runs_through_cells(vae, pictures):

@@ -49,7 +49,8 @@ def test_widths_fit_together(name):
     with torch.device("meta"):
         parts = build(name, 3000)
     qformer, bim, unet = (parts[part].config for part in ("qformer", "bim", "unet"))
-    assert tuple(parts) == PARTS
+    assert tuple(parts) == tuple(part for part in PARTS if part != "palette" or name == "tiny")
+    assert "palette" not in parts or parts["palette"].config.context_width == qformer.hidden
     assert qformer.encoder_width == parts["language_model"].config.hidden_size == parts["projector"].config.hidden
     seen = parts["vision_tower"].config.hidden_size
     assert (bim.image_width or bim.width) == seen == parts["projector"].config.image_width
@@ -68,7 +69,7 @@ def test_tiny_fits_into_its_package():
 
 @pytest.mark.xfail(reason="the pooled vector of words made the UNet 0.6 MB larger: the rival fits into 34 MiB, not into 34e6 bytes")
 def test_the_rival_fits_into_its_package():
-    parts = build("tiny", 2700, ("unet", "text_encoder"))
+    parts = build("tiny", 2700, ("unet", "palette", "text_encoder"))
     assert 2 * sum(map(_count, parts.values())) <= 34e6
 
 

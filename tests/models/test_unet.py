@@ -82,10 +82,14 @@ def test_anchor_is_added(unet, inputs):
 
 
 @torch.no_grad()
-def test_a_brush_is_handed_output_and_anchor(unet, inputs):
+def test_a_brush_is_handed_output_anchor_and_context(unet, inputs):
     anchor = torch.randn(2, 2, 8, 8)
-    painted = denoise(unet, *inputs, anchor=anchor, brush=lambda output, source: output.sum(1, keepdim=True) * source)
-    torch.testing.assert_close(painted, denoise(unet, *inputs).sum(1, keepdim=True) * anchor)
+
+    def brush(output, source, context):
+        return output.sum(1, keepdim=True) * source + context.sum()
+
+    painted = denoise(unet, *inputs, anchor=anchor, brush=brush)
+    torch.testing.assert_close(painted, denoise(unet, *inputs).sum(1, keepdim=True) * anchor + inputs[2].sum())
 
 
 @torch.no_grad()

@@ -35,9 +35,11 @@ def test_every_stage_runs_and_hands_its_weights_on(mini_run):
 
 
 def test_an_untrained_editor_leaves_everything_undone(mini_run):
-    """Its gates are almost closed, by sigmoid(-3) open, its mask half, and it has nothing new to show."""
+    """Its gates are almost closed, by sigmoid(-3) open, its mask half, it has nothing new to show and no palette's colours."""
     shop = mini_run.shop
-    shop.parts["unet"].load_state_dict(Workshop.fresh("tiny").parts["unet"].state_dict())
+    for name, part in Workshop.fresh("tiny").parts.items():
+        if name in ("unet", "palette"):
+            shop.parts[name].load_state_dict(part.state_dict())
     pairs = shop.train.edits([0, 1])
     with torch.no_grad():
         painted = shop.model(False).denoise(pairs.target, pairs.source, torch.tensor([999, 999]), Condition(shop.text_context(["", ""])))
@@ -100,7 +102,19 @@ def test_stages_train_what_the_method_says():
     trained = {stage.name: set(stage.rates) for stage in STAGES}
     assert "bim" in trained["edit"] and "bim" not in trained["joint"]
     assert all("vision_tower" not in trained[name] for name in ("base", "align", "joint", "point", "edit"))
+    assert all(("unet" in stage.rates) == ("palette" in stage.rates) == (stage.told is not None) for stage in STAGES), "who paints also tones"
     assert [stage.name for stage in STAGES] == ["autoencoder", "clip", "language", "base", "point", "align", "joint", "edit"]
+
+
+def test_a_palette_hears_the_words_of_its_stage_before_it_learns(mini_run):
+    stage = replace(stage_named("base"), batch=8)
+    mini_run.shop.parts["palette"].hearing.zero_()
+    list(run_stage(mini_run.shop, stage, mini_run.data, mini_run.out, share=64 / stage.samples))
+    pairs = mini_run.shop.train.edits(range(8))
+    heard = mini_run.shop.parts["palette"].hears(mini_run.shop.text_context(pairs.reply))
+    wanted = lessons.deeds(pairs.reply)
+    assert wanted.sum(1).min() >= 1 and mini_run.shop.parts["palette"].config.words == wanted.shape[1]
+    assert heard[wanted == 1].mean() > 2 * heard[wanted == 0].mean()
 
 
 def test_a_run_may_begin_from_a_model_and_freeze_parts(mini_run, weights_folder, tmp_path):

@@ -11,6 +11,7 @@ _HOME = {
     "BIM": "bim",
     "Condition": "smartedit",
     "MLLM": "mllm",
+    "Palette": "palette",
     "PatchAutoencoder": "autoencoder",
     "Projector": "mllm",
     "QFormer": "qformer",

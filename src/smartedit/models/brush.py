@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pixel_shuffle, pixel_unshuffle
 
 from .autoencoder import PatchAutoencoder
+from .palette import Palette
 
 #: Amounts of affine maps of red, green and blue: nine add the red, green or blue of a pixel to its red, green or blue, three
 #: add one to all reds, greens or blues.
@@ -31,24 +32,29 @@ class Brush:
     so that copying costs nothing, removing needs no negative of what is removed, and a new colour keeps the detail. The mask of
     a cell has `FINE` x `FINE` values, interpolated, and adds to these what a weight for each colour makes of every pixel: an
     outline is where colours change (local affine models, as in bilateral guided upsampling).
+
+    A `palette` then says, for the whole mask at once, in which colours what was painted should be.
     """
 
-    def __init__(self, vae: PatchAutoencoder) -> None:
+    def __init__(self, vae: PatchAutoencoder, palette: Palette | None = None) -> None:
+        self.palette = palette
         scale, basis = vae.scale.float(), vae.basis.float()
         self.channels, self.patch = vae.config.latent_channels, vae.patch
         self._read, self._write = (basis / scale)[:, :, None, None], (basis * scale).T[:, :, None, None]
         self._mean = vae.mean.float()[:, None, None]
 
-    def __call__(self, output: Tensor, source: Tensor) -> Tensor:
+    def __call__(self, output: Tensor, source: Tensor, context: Tensor | None = None) -> Tensor:
         channels, gates = self.channels, output.shape[1] - self.channels - DYES - MASK
         new, gate, amounts, _ = output.split([channels, gates, DYES, MASK], dim=1)
         gate = gate.sigmoid()
-        seen = self.pixels(source)
+        seen = self.colours(source)
         dyed = self.latents(self._dyed(seen, gate[:, :1] * amounts))
         own = torch.arange(channels, device=gate.device).clamp_max(gates - 1)
-        changed = self.pixels(dyed + gate[:, own] * (new - source - dyed))
+        changed = self.pixels(dyed + gate[:, own] * (new - source - dyed)).unflatten(1, (3, -1))
         mask = self.mask(output, source).sigmoid()
-        return source + self.latents(changed * mask.repeat(1, 3, 1, 1))
+        if self.palette is not None and context is not None:
+            changed = self.palette(seen, seen + changed, mask, context) - seen
+        return source + self.latents((changed * mask[:, None]).flatten(1, 2))
 
     def mask(self, output: Tensor, source: Tensor) -> Tensor:
         """Logits of the mask, by patch: (B, patch^2, h, w)."""
@@ -72,9 +78,12 @@ class Brush:
         within = pixels.unflatten(1, (3, self.patch, self.patch)).flip(3).flatten(1, 3)
         return self.latents(within - self._mean.to(latents))
 
-    def _dyed(self, seen: Tensor, amounts: Tensor) -> Tensor:
-        """What dyes add to pixels: `seen` (B, 3 * patch^2, h, w) of centred pixels, amounts (B, `DYES`, h, w)."""
-        colours = (seen + self._mean.to(seen)).unflatten(1, (3, -1))
+    def colours(self, latents: Tensor) -> Tensor:
+        """The colours of latents (B, C, h, w), (B, 3, patch^2, h, w) in about [-1, 1]."""
+        return (self.pixels(latents) + self._mean.to(latents)).unflatten(1, (3, -1))
+
+    def _dyed(self, colours: Tensor, amounts: Tensor) -> Tensor:
+        """What dyes add to pixels, (B, 3 * patch^2, h, w): colours (B, 3, patch^2, h, w), amounts (B, `DYES`, h, w)."""
         mixing, lighter = amounts.split([9, 3], dim=1)
         mixed = torch.einsum("btohw,bophw->btphw", mixing.unflatten(1, (3, 3)), colours)
         return (mixed + lighter[:, :, None]).flatten(1, 2)

@@ -26,6 +26,7 @@ from smartedit.training.workshop import Workshop
 from smartedit.world.lexicon import NOUNS
 from smartedit.world.questions import caption, region_phrases
 from smartedit.world.scene import COLOURS
+from smartedit.world.surfaces import LIGHTS, TABLES, WALLS
 
 MIXTURE, PAINTED = Mixture(), Mixture(editing=0.75, perception=0.10, complex=0.15, recolour=1.0)
 #: Share of the samples of `base`, `joint` and `edit` that are recoloured things.
@@ -44,6 +45,9 @@ JITTER = 5
 OWN, SMUDGED = 0.5, 0.2
 #: What patches can be called; one past the end stands for "nothing".
 KINDS, PAINTS = list(NOUNS), list(COLOURS)
+#: Words of what replies say is done, and into what. A palette tells these apart, and the colours of what is meant.
+DEEDS = ("remove", "replace", "recolour", "paint", "add", "move", "bigger", "smaller")
+WORDS = sorted({word for name in (*DEEDS, *COLOURS, *NOUNS, *TABLES, *WALLS, *LIGHTS) for word in name.split()})
 
 
 @dataclass
@@ -253,6 +257,15 @@ def coarse(region: Tensor) -> Tensor:
     """Maps (B, 1, h, w) as the patches of the view can show them."""
     side = math.isqrt(get_preset("tiny").patches)
     return F.interpolate(F.interpolate(region, size=(side, side), mode="area"), size=region.shape[-2:], mode="bilinear")
+
+
+def deeds(replies: Sequence[str]) -> Tensor:
+    """Which of `WORDS` say what is done in each reply, then which of `PAINTS` what is meant has now, (B, words) of 0 and 1."""
+    told = []
+    for meant, _, done in (reply.rpartition(" : ") for reply in replies):
+        said, was = set(done.split()), set(meant.rpartition(" . ")[2].split())
+        told.append([word in said for word in WORDS] + [paint in was for paint in PAINTS])
+    return torch.tensor(told, dtype=torch.float32)
 
 
 def point(shop: Workshop, rng: np.random.Generator, batch: int) -> Places:

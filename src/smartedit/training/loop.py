@@ -25,7 +25,7 @@ from smartedit.errors import TrainingError
 from smartedit.training.muon import Muon
 
 #: Parts whose hidden matrices and convolutions are trained by Muon, and the names of the layers at their ends, which are not.
-BY_MUON = ("vision_tower", "language_model", "qformer", "bim", "text_encoder", "unet")
+BY_MUON = ("vision_tower", "language_model", "qformer", "bim", "text_encoder", "unet", "palette")
 _OUTERMOST = re.compile(r"embed|lm_head|query_tokens|^\w+_in\.|^\w+_out\.")
 WARM_UP_STEPS = 100
 CLIP_NORM = 1.0

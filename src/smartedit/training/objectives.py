@@ -166,9 +166,13 @@ def base(shop: Workshop, told: lessons.Painting, generator: Generator) -> Losses
 
     Most samples are pointed at their region: the UNet learns to paint while words still teach it where.
     """
-    context = shop.text_context([*told.texts, ""])
-    condition = Condition(context[:-1], shop.code * told.shown)
-    return paint(shop, generator, told.pairs, condition, context[-1:], told.pointed)
+    condition = Condition(shop.text_context(told.texts), shop.code * told.shown)
+    return paint(shop, generator, told.pairs, condition, shop.text_context([""]), told.pointed)
+
+
+def told_base(shop: Workshop, told: lessons.Painting) -> Tensor:
+    """The contexts that `base` is told."""
+    return shop.text_context(told.texts)
 
 
 def point(shop: Workshop, places: lessons.Places, generator: Generator) -> Losses:
@@ -225,13 +229,26 @@ def edit(shop: Workshop, asked: lessons.Edit, generator: Generator) -> Losses:
     return _edit(shop, asked, generator, with_bim=True)
 
 
-def _edit(shop: Workshop, asked: lessons.Edit, generator: Generator, with_bim: bool) -> Losses:
-    pairs = asked.pairs
+def told_joint(shop: Workshop, asked: lessons.Edit) -> Tensor:
+    """The contexts that the UNet is told in `joint`."""
+    return _asked(shop, asked, with_bim=False)[0].context
+
+
+def told_edit(shop: Workshop, asked: lessons.Edit) -> Tensor:
+    """The contexts that the UNet is told in `edit`."""
+    return _asked(shop, asked, with_bim=True)[0].context
+
+
+def _asked(shop: Workshop, asked: lessons.Edit, with_bim: bool) -> tuple[Condition, MLLMOutput]:
     understanding, read = understand(shop, asked.view, asked.exchanges)
-    condition = shop.model(with_bim).condition(understanding, tuple(pairs.source.shape[-2:]))
-    painted = paint(shop, generator, pairs, condition, shop.parts["qformer"].null_context)
+    return shop.model(with_bim).condition(understanding, tuple(asked.pairs.source.shape[-2:])), read
+
+
+def _edit(shop: Workshop, asked: lessons.Edit, generator: Generator, with_bim: bool) -> Losses:
+    condition, read = _asked(shop, asked, with_bim)
+    painted = paint(shop, generator, asked.pairs, condition, shop.parts["qformer"].null_context)
     if with_bim:
-        painted["pointer"] = misplaced(condition.feature, lessons.coarse(pairs.region), shop.code).mean()
+        painted["pointer"] = misplaced(condition.feature, lessons.coarse(asked.pairs.region), shop.code).mean()
     return {"lm": read.loss, **painted, "~spread": condition.context.detach().std(0).mean()}
 
 
@@ -269,7 +286,7 @@ def paint(
     with short_attention(device):
         output = denoise(shop.parts["unet"], torch.cat([noisy, source], dim=1), t, context, condition.feature)
     brush = shop.brush
-    left, change = (brush.pixels(z - pairs.target) for z in (brush(output, source), source))
+    left, change = (brush.pixels(z - pairs.target) for z in (brush(output, source, context), source))
     share = undone(left, change)
     steady = ~no_text & ~no_picture
     shares = {"~undone whole": share.detach()[steady].mean()}

@@ -33,7 +33,10 @@ from smartedit.world.engine import first_scene
 
 @dataclass(frozen=True)
 class Stage:
-    """One row: what a step is given, what it minimises, the trained parts' peak learning rates; `samples` is the full recipe."""
+    """One row: what a step is given, what it minimises, the trained parts' peak learning rates; `samples` is the full recipe.
+
+    `told` gives the contexts of what a step is given, where a UNet is told any.
+    """
 
     name: str
     lesson: Callable[[Workshop, np.random.Generator, int], Any]
@@ -41,6 +44,7 @@ class Stage:
     rates: dict[str, float]
     samples: int
     batch: int = 16
+    told: Callable[[Workshop, Any], torch.Tensor] | None = None
 
 
 STAGES = (
@@ -61,7 +65,15 @@ STAGES = (
         samples=2_000_000,
         batch=64,
     ),
-    Stage("base", lessons.base, objectives.base, {"unet": 6e-4}, samples=500_000, batch=24),
+    Stage(
+        "base",
+        lessons.base,
+        objectives.base,
+        {"unet": 6e-4, "palette": 1e-2},
+        samples=500_000,
+        batch=24,
+        told=objectives.told_base,
+    ),
     Stage("point", lessons.point, objectives.point, {"bim": 1e-3}, samples=500_000, batch=48),
     Stage(
         "align",
@@ -75,15 +87,17 @@ STAGES = (
         "joint",
         lessons.edit,
         objectives.joint,
-        {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4},
+        {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4, "palette": 1e-2},
         samples=500_000,
+        told=objectives.told_joint,
     ),
     Stage(
         "edit",
         lessons.edit,
         objectives.edit,
-        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 4e-4},
+        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 4e-4, "palette": 1e-2},
         samples=500_000,
+        told=objectives.told_edit,
     ),
 )
 
@@ -91,6 +105,8 @@ STAGES = (
 START = "start"
 #: How many pictures the linear basis and the decoder are fitted to.
 AUTOENCODER_PICTURES = 3000
+#: How many contexts a palette's words are fitted to when a stage begins.
+CONTEXTS = 4096
 
 
 def stage_named(name: str) -> Stage:
@@ -218,6 +234,8 @@ def run_stage(
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
     rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
     plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed)
+    if "palette" in rates and not (out / stage.name / "config.json").exists():
+        _fit_palette(shop, stage, min(plan.samples, CONTEXTS), seed)
     run = Run(plan, shop.parts, out / stage.name)
 
     def lesson(rng: np.random.Generator):
@@ -231,3 +249,17 @@ def run_stage(
     save_weights(run.averaged(), out / stage.name / "weights")
     shop.load_weights(out / stage.name / "weights")
     examine(shop, stage.name, out / stage.name)
+
+
+@torch.no_grad()
+def _fit_palette(shop: Workshop, stage: Stage, count: int, seed: int) -> None:
+    """Let the palette hear what `count` contexts of this stage stand for; language model and QFormer word them in other ways than
+    the text encoder."""
+    rng, contexts, wanted = np.random.default_rng([seed, count]), [], []
+    for part in shop.parts.values():
+        part.eval()
+    while len(wanted) < count:
+        given = stage.lesson(shop, rng, stage.batch)
+        contexts.append(stage.told(shop, given.to(shop.device)))
+        wanted += given.pairs.reply
+    shop.parts["palette"].fit_words(torch.cat(contexts), lessons.deeds(wanted).to(shop.device))
