@@ -53,7 +53,7 @@ class Brush:
         changed = self.pixels(dyed + gate[:, own] * (new - source - dyed)).unflatten(1, (3, -1))
         mask = self.mask(output, source).sigmoid()
         if self.palette is not None and context is not None:
-            changed = self.palette(seen, seen + changed, mask, context) - seen
+            changed = changed + self.palette(seen, seen + changed, mask, context)
         return source + self.latents((changed * mask[:, None]).flatten(1, 2))
 
     def mask(self, output: Tensor, source: Tensor) -> Tensor:

@@ -65,11 +65,11 @@ class Palette(ModelMixin, ConfigMixin):
 
     def forward(self, seen: Tensor, painted: Tensor, mask: Tensor, context: Tensor) -> Tensor:
         """Colours of the source and those painted, (B, 3, P, h, w) in about [-1, 1] with P pixels a cell, which of them are
-        meant, the mask (B, P, h, w) in 0 ... 1, and the context (B, n, context_width) -> what to paint, as `painted`."""
+        meant, the mask (B, P, h, w) in 0 ... 1, and the context (B, n, context_width) -> what to add to `painted`, of its shape."""
         known = torch.cat([LOUD * self.hears(context), _known(seen.float(), painted.float(), mask.float())], dim=1)
         mixing, lighter = self.map_out(self.layers(known.to(self.dtype))).to(painted).split([MAP - 3, 3], dim=1)
         both = torch.cat([seen, painted], dim=1)
-        return painted + torch.einsum("bto,bophw->btphw", mixing.unflatten(1, (3, 6)), both) + lighter[:, :, None, None, None]
+        return torch.einsum("bto,bophw->btphw", mixing.unflatten(1, (3, 6)), both) + lighter[:, :, None, None, None]
 
 
 def _read(context: Tensor) -> Tensor:
