@@ -13,7 +13,7 @@ import torch
 from smartedit.conversation import CONTEXT_LENGTH
 from smartedit.errors import TrainingError
 from smartedit.models.smartedit import Condition
-from smartedit.training import lessons, objectives
+from smartedit.training import lessons, objectives, stages
 from smartedit.training.command import train
 from smartedit.training.gaze import Gaze
 from smartedit.training.lessons import Exchange
@@ -106,10 +106,38 @@ def test_stages_train_what_the_method_says():
     assert [stage.name for stage in STAGES] == ["autoencoder", "clip", "language", "base", "point", "align", "joint", "edit"]
 
 
-def test_a_palette_hears_the_words_of_its_stage_before_it_learns(mini_run):
+def test_what_a_reply_says_is_done_and_the_colour_of_what_is_meant():
+    names = [*lessons.WORDS, *(f"was {paint}" for paint in lessons.PAINTS)]
+
+    def words(reply: str) -> set[str]:
+        return {name for name, told in zip(names, lessons.deeds([reply])[0].tolist(), strict=True) if told}
+
+    told = "turns gold means bread . gold bread at 7 3 9 4 and red knife at 1 2 3 4 : replace by orange umbrella ."
+    assert words(told) == {"replace", "orange", "umbrella", "was gold", "was red"}
+    assert words("turns silver means knife . red knife at 1 2 3 4 : remove .") == {"remove", "was red"}
+    assert words("table : white tiles .") == {"white", "tiles"}
+
+
+def test_a_run_stopped_before_its_first_save_fits_its_palette_again(mini_run, tmp_path, monkeypatch):
+    fitted = []
+    monkeypatch.setattr(stages, "_fit_palette", lambda *_: fitted.append(True))
+    monkeypatch.setattr(stages, "examine", lambda *_: None)
+
+    def begin() -> int:
+        stage = stage_named("base")
+        list(run_stage(mini_run.shop, stage, mini_run.data, tmp_path, share=16 / stage.samples, minutes=0))
+        return len(fitted)
+
+    assert begin() == 1
+    assert begin() == 1, "what is resumed has been fitted"
+    (tmp_path / "base" / "state.pt").unlink()
+    assert begin() == 2
+
+
+def test_a_palette_hears_the_words_of_its_stage_before_it_learns(mini_run, tmp_path):
     stage = replace(stage_named("base"), batch=8)
     mini_run.shop.parts["palette"].hearing.zero_()
-    list(run_stage(mini_run.shop, stage, mini_run.data, mini_run.out, share=64 / stage.samples))
+    list(run_stage(mini_run.shop, stage, mini_run.data, tmp_path, share=64 / stage.samples))
     pairs = mini_run.shop.train.edits(range(8))
     heard = mini_run.shop.parts["palette"].hears(mini_run.shop.text_context(pairs.reply))
     wanted = lessons.deeds(pairs.reply)

@@ -234,7 +234,7 @@ def run_stage(
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
     rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
     plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed)
-    if "palette" in rates and not (out / stage.name / "config.json").exists():
+    if "palette" in rates and not (out / stage.name / "state.pt").exists():
         _fit_palette(shop, stage, min(plan.samples, CONTEXTS), seed)
     run = Run(plan, shop.parts, out / stage.name)
 
