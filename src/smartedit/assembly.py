@@ -28,13 +28,13 @@ def assemble(run: Path, out: Path) -> list[Path]:
     written = []
     if done & {"joint", "edit"}:
         shop = _loaded(run, None)
-        names = ("vae", "vision_tower", "projector", "language_model", "qformer", "unet", "palette")
+        names = ("vae", "vision_tower", "projector", "language_model", "qformer", "unet", "object_head")
         bim = shop.parts["bim"].eval() if "edit" in done else None
         written.append(bundles.write(SmartEditPipeline(**_taken(shop, names), bim=bim, **CALL), out / "tiny"))
         (out / "tiny" / "training.json").write_text(json.dumps(history(run), indent=1) + "\n")
     if "base" in done:
         shop = _loaded(run, "align")
-        pipeline = BasePipeline(**_taken(shop, ("vae", "text_encoder", "unet", "palette")), **CALL)
+        pipeline = BasePipeline(**_taken(shop, ("vae", "text_encoder", "unet", "object_head")), **CALL)
         written.append(bundles.write(pipeline, out / "base", without=SHARED if (out / "tiny").is_dir() else ()))
     return written
 

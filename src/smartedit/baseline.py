@@ -12,7 +12,7 @@ from transformers import CLIPTextModel, PreTrainedTokenizerBase
 from smartedit.call import Encoded
 from smartedit.conversation import CONTEXT_LENGTH, encode
 from smartedit.models.autoencoder import PatchAutoencoder
-from smartedit.models.palette import Palette
+from smartedit.models.object_head import ObjectHead
 from smartedit.models.smartedit import Condition
 from smartedit.pipeline import EditPipeline
 
@@ -21,8 +21,8 @@ class BasePipeline(EditPipeline):
     """Words -> CLIP text states -> UNet. Its replies are empty: it has no words of its own."""
 
     model_cpu_offload_seq = "text_encoder->unet->vae"
-    _optional_components = ["palette"]
-    _exclude_from_cpu_offload = ["palette"]
+    _optional_components = ["object_head"]
+    _exclude_from_cpu_offload = ["object_head"]
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class BasePipeline(EditPipeline):
         unet: UNet2DConditionModel,
         scheduler: SchedulerMixin,
         tokenizer: PreTrainedTokenizerBase,
-        palette: Palette | None = None,
+        object_head: ObjectHead | None = None,
         picture_size: int = 256,
         fit: str = "pad",
         only_rendered: bool = True,
@@ -41,7 +41,7 @@ class BasePipeline(EditPipeline):
     ) -> None:
         super().__init__()
         self.register_modules(
-            vae=vae, text_encoder=text_encoder, unet=unet, scheduler=scheduler, tokenizer=tokenizer, palette=palette
+            vae=vae, text_encoder=text_encoder, unet=unet, scheduler=scheduler, tokenizer=tokenizer, object_head=object_head
         )  # fmt: skip
         self.register_to_config(
             picture_size=picture_size, fit=fit, only_rendered=only_rendered, num_inference_steps=num_inference_steps,
@@ -52,7 +52,7 @@ class BasePipeline(EditPipeline):
         ids = torch.tensor([self._text_ids(text) for text in (*prompts, "")], device=self._execution_device)
         states = self.text_encoder(input_ids=ids).last_hidden_state
         empty = states[-1:].expand(len(prompts), -1, -1)
-        return Condition(states[:-1]), Condition(empty), [""] * len(prompts)
+        return Condition(states[:-1], told=states[:-1]), Condition(empty, told=states[:-1]), [""] * len(prompts)
 
     def _text_ids(self, text: str) -> list[int]:
         """BOS, the words, EOS and padding, `CONTEXT_LENGTH` in all; longer texts are cut."""

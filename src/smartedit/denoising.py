@@ -76,9 +76,6 @@ class Denoising:
 def advance(denoise: Denoise, together: Sequence[Denoising]) -> None:
     """One step for every denoising, in one batch; their latents, contexts and features must be of one shape."""
     noisy, sources, times, conditions = zip(*(each.asked() for each in together), strict=True)
-    features = [condition.feature for condition in conditions]
-    feature = None if features[0] is None else torch.cat(features)
-    condition = Condition(torch.cat([condition.context for condition in conditions]), feature)
-    answers = denoise(torch.cat(noisy), torch.cat(sources), torch.cat(times), condition)
+    answers = denoise(torch.cat(noisy), torch.cat(sources), torch.cat(times), Condition.joined(conditions))
     for each, own in zip(together, answers.split([len(rows) for rows in noisy]), strict=True):
         each.answered(own)

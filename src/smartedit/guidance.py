@@ -9,7 +9,7 @@ weight 0 is never computed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -46,6 +46,5 @@ def branch_weights(text_scale: float, image_scale: float) -> dict[str, float]:
 def branches(source: Tensor, condition: Condition, wordless: Condition, weights: dict[str, float]) -> Branches:
     """The branches of `weights` for pictures `source` (B, c, h, w); `wordless` is `condition` with the context of the empty instruction."""
     sources = torch.cat([torch.zeros_like(source) if branch == "null" else source for branch in weights])
-    contexts = torch.cat([(condition if branch == "text" else wordless).context for branch in weights])
-    feature = None if condition.feature is None else condition.feature.repeat(len(weights), 1, 1, 1)
-    return Branches(weights, sources, Condition(contexts, feature))
+    conditions = [condition if branch == "text" else replace(condition, context=wordless.context) for branch in weights]
+    return Branches(weights, sources, Condition.joined(conditions))

@@ -34,7 +34,7 @@ from smartedit.models.autoencoder import PatchAutoencoder
 from smartedit.models.bim import BIM
 from smartedit.models.brush import Brush
 from smartedit.models.mllm import MLLM, Projector
-from smartedit.models.palette import Palette
+from smartedit.models.object_head import ObjectHead
 from smartedit.models.presets import is_anchored
 from smartedit.models.qformer import QFormer
 from smartedit.models.smartedit import Condition, SmartEdit, Understanding
@@ -87,7 +87,7 @@ class EditPipeline(DiffusionPipeline):
         if "language_model" in parts:
             first = conversation.edit_ids(self.tokenizer)[0]
             mllm = MLLM(self.vision_tower, self.projector, self.language_model, first)
-        brush = Brush(self.vae, parts.get("palette")) if isinstance(self.vae, PatchAutoencoder) else None
+        brush = Brush(self.vae, parts.get("object_head")) if isinstance(self.vae, PatchAutoencoder) else None
         anchored = is_anchored(self.scheduler)
         return SmartEdit(mllm, parts.get("qformer"), parts.get("bim"), self.unet, anchored=anchored, brush=brush)
 
@@ -286,14 +286,14 @@ class EditPipeline(DiffusionPipeline):
 class SmartEditPipeline(EditPipeline):
     """The whole method: the language model understands picture and instruction, QFormer and BIM carry it to the UNet.
 
-    Without `bim` it is the method's stage before BIM: the same call, no feature. A `palette` tones what `tiny` paints. Two more
+    Without `bim` it is the method's stage before BIM: the same call, no feature. An `object_head` says what is one answer for whole objects, in `tiny`. Two more
     entries of the configuration: `template` names the conversation the language model was trained with
     (`conversation.TEMPLATES`), `precision` the one that `from_pretrained` loads the weights in.
     """
 
     model_cpu_offload_seq = "vision_tower->projector->language_model->qformer->bim->unet->vae"
-    _optional_components = ["bim", "palette"]
-    _exclude_from_cpu_offload = ["palette"]  # small, and asked in every step after the UNet
+    _optional_components = ["bim", "object_head"]
+    _exclude_from_cpu_offload = ["object_head"]  # small, and asked in every step after the UNet
 
     #: Whether the parts that read are given back once a call has understood: for one edit where memory is short.
     single_use = False
@@ -309,7 +309,7 @@ class SmartEditPipeline(EditPipeline):
         unet: UNet2DConditionModel,
         scheduler: SchedulerMixin,
         tokenizer: PreTrainedTokenizerBase,
-        palette: Palette | None = None,
+        object_head: ObjectHead | None = None,
         picture_size: int = 256,
         fit: str = "pad",
         only_rendered: bool = True,
@@ -322,7 +322,7 @@ class SmartEditPipeline(EditPipeline):
         super().__init__()
         self.register_modules(
             vae=vae, vision_tower=vision_tower, projector=projector, language_model=language_model, qformer=qformer,
-            bim=bim, unet=unet, scheduler=scheduler, tokenizer=tokenizer, palette=palette,
+            bim=bim, unet=unet, scheduler=scheduler, tokenizer=tokenizer, object_head=object_head,
         )  # fmt: skip
         self.register_to_config(
             picture_size=picture_size, fit=fit, only_rendered=only_rendered, num_inference_steps=num_inference_steps,

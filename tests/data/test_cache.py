@@ -99,14 +99,14 @@ def test_missing_cache_says_what_to_run(tmp_path):
 
 class _Counted:
     by_kind = {EDITING: np.arange(10), PERCEPTION: np.arange(10, 20), COMPLEX: np.array([], int)}
-    pairs = [{"op": "recolour" if i in (0, 10) else "remove"} for i in range(20)]
+    pairs = [{"op": "replace" if i in (0, 10) else "remove"} for i in range(20)]
 
 
 def test_mixture_keeps_its_shares_and_passes_over_what_is_missing():
     drawn = np.array(Mixture(editing=0.6, perception=0.2, complex=0.2).draw(_Counted(), 4000, np.random.default_rng(0)))
     assert abs((drawn < 10).mean() - 0.75) < 0.03
     assert drawn.max() < 20
-    assert abs(np.isin(drawn, (0, 10)).mean() - 3 / 12) < 0.03  # one in ten, three times as likely as the others
+    assert abs(np.isin(drawn, (0, 10)).mean() - 4 / 13) < 0.03  # one in ten, four times as likely as the others
 
 
 def test_cached_pairs_are_the_rendered_pairs(mini_run):

@@ -10,7 +10,7 @@ from torch.nn.functional import pixel_shuffle
 
 from smartedit.models.autoencoder import PatchAutoencoder
 from smartedit.models.brush import DYES, FINE, MASK, Brush
-from smartedit.models.palette import Palette
+from smartedit.models.object_head import ObjectHead
 
 OPEN, GATES = 30.0, 2
 
@@ -76,17 +76,17 @@ def test_dyes_add_up_to_any_affine_map_of_colours(vae, pictures):
     torch.testing.assert_close(Brush(vae)(output, source), wanted, atol=1e-4, rtol=1e-4)
 
 
-def test_a_palette_tones_what_is_painted(vae, pictures):
-    """Within the mask, by one map of the source's colours and of those painted; without a context it says nothing."""
+def test_an_object_head_tones_what_is_painted(vae, pictures):
+    """Within the mask, by one map of the source's colours and of those painted; a head that is told nothing says nothing."""
     torch.manual_seed(0)
     picture, new = pictures
-    palette = Palette(context_width=8, words=5, hidden=4)
+    head = ObjectHead(told_width=8, kinds=3, colours=2, settings=1)
     mixing, shift = torch.randn(3, 6), torch.randn(3)
     with torch.no_grad():
-        palette.map_out.bias[:] = torch.cat([mixing.flatten(), shift])
+        head.palette.map_out.bias[:] = torch.cat([mixing.flatten(), shift])
     toned = new + torch.einsum("ab,nbhw->nahw", mixing, torch.cat([picture, new], dim=1)) + shift[:, None, None]
     output, source = outputs(encode(vae, new), gates=OPEN), encode(vae, picture)
-    brush = Brush(vae, palette)
+    brush = Brush(vae, head)
     torch.testing.assert_close(decode(vae, brush(output, source, torch.zeros(1, 2, 8))), toned, atol=1e-3, rtol=1e-3)
     torch.testing.assert_close(brush(output, source), Brush(vae)(output, source))
     shut = outputs(encode(vae, new), gates=OPEN, mask=-OPEN)

@@ -14,29 +14,28 @@ WORDS = 6
 @pytest.fixture
 def palette() -> Palette:
     torch.manual_seed(0)
-    return Palette(context_width=8, words=WORDS, hidden=16)
+    return Palette(WORDS, hidden=16)
 
 
 @pytest.fixture
 def given() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Colours of the source and painted ones, mask and context of two pictures of 6 x 6 cells with 4 pixels each."""
+    """Words, colours of the source and painted ones, and mask of two pictures of 6 x 6 cells with 4 pixels each."""
     torch.manual_seed(1)
     seen, painted = torch.rand(2, 2, 3, 4, 6, 6) * 2 - 1
-    return seen, painted, torch.rand(2, 4, 6, 6), torch.randn(2, 5, 8)
+    return torch.rand(2, WORDS), seen, painted, torch.rand(2, 4, 6, 6)
 
 
 def excited(palette: Palette) -> Palette:
     torch.nn.init.normal_(palette.map_out.weight)
-    torch.nn.init.normal_(palette.hearing)
     return palette
 
 
 def test_a_new_one_changes_nothing(palette, given):
-    assert torch.equal(palette(*given), torch.zeros_like(given[1]))
+    assert torch.equal(palette(*given), torch.zeros_like(given[2]))
 
 
 def test_its_last_layer_says_an_affine_map_of_both_colours(palette, given):
-    seen, painted, mask, context = given
+    _, seen, painted, _ = given
     mixing, shift = torch.randn(3, 6), torch.randn(3)
     with torch.no_grad():
         palette.map_out.bias[:] = torch.cat([mixing.flatten(), shift])
@@ -46,7 +45,7 @@ def test_its_last_layer_says_an_affine_map_of_both_colours(palette, given):
 
 
 def test_one_map_holds_for_every_pixel_and_each_picture_has_its_own(palette, given):
-    for colours in given[:2]:
+    for colours in given[1:3]:
         colours[:, :, 0, 0, 0] = colours[:, :, 3, 5, 5]
     toned = excited(palette)(*given)
     torch.testing.assert_close(toned[:, :, 0, 0, 0], toned[:, :, 3, 5, 5])
@@ -56,42 +55,25 @@ def test_one_map_holds_for_every_pixel_and_each_picture_has_its_own(palette, giv
 
 def test_it_tells_what_is_meant_from_its_surroundings_and_from_the_rest(palette):
     """A colour counts as the thing's where the mask is, as the surroundings' within two cells, else as the picture's."""
-    seen, mask, context = torch.zeros(4, 3, 4, 9, 9), torch.zeros(4, 4, 9, 9), torch.zeros(4, 5, 8)
+    seen, mask, words = torch.zeros(4, 3, 4, 9, 9), torch.zeros(4, 4, 9, 9), torch.zeros(4, WORDS)
     mask[:, :, 4, 4] = 1
     for picture, column in ((1, 4), (2, 6), (3, 8)):
         seen[picture, 0, :, 4, column] = 1.0
-    toned = excited(palette)(seen, torch.zeros_like(seen), mask, context)
+    toned = excited(palette)(words, seen, torch.zeros_like(seen), mask)
     assert len({round(value, 4) for value in toned[:, 0, 0, 0, 0].tolist()}) == 4
 
 
-def test_it_hears_words_that_contexts_stand_for(palette):
-    """Words are told apart by faint directions, three in the last vector and three in all, beside much that all contexts share."""
-    torch.manual_seed(2)
-    wanted = torch.eye(WORDS)[torch.arange(300) % WORDS]
-    context = 5 + 0.05 * torch.randn(300, 5, 8) + 0.3 * (wanted[:, :3] @ torch.randn(3, 8))[:, None]
-    context[:, -1] += 0.3 * wanted[:, 3:] @ torch.randn(3, 8)
-    assert palette.hears(context).max() < 0.01, "at first it hears nothing"
-    palette.fit_words(context[:200], wanted[:200])
-    heard = palette.hears(context[200:])
-    assert (heard.argmax(1) == wanted[200:].argmax(1)).float().mean() > 0.95
-    assert heard[wanted[200:] == 1].mean() > 0.9 and heard[wanted[200:] == 0].mean() < 0.1
-
-
-def test_what_it_hears_decides(palette, given):
-    seen, painted, mask, context = given
-    excited(palette)
-    toned = palette(*given)
-    for heard in (0, -1):
-        other = context.clone()
-        other[:, heard] += 1
-        assert not torch.allclose(toned, palette(seen, painted, mask, other))
-    torch.testing.assert_close(toned, palette(seen, painted, mask, context[:, [2, 0, 1, 3, 4]]), msg="all but the last count alike")
+def test_words_decide(palette, given):
+    words, *colours = given
+    toned = excited(palette)(*given)
+    words[:, 2] += 1
+    assert not torch.allclose(toned, palette(words, *colours))
 
 
 def test_half_precision_counts_whole_pictures(palette):
     """65,536 pixels overflow float16 when they are added up in it."""
     seen = torch.ones(1, 3, 256, 16, 16)
-    given = (seen, -seen, seen[:, 0], torch.randn(1, 5, 8))
+    given = (torch.rand(1, WORDS), seen, -seen, seen[:, 0])
     wide = excited(palette)(*given)
     half = palette.half()(*(part.half() for part in given))
     assert half.dtype == torch.float16
@@ -99,8 +81,8 @@ def test_half_precision_counts_whole_pictures(palette):
 
 
 def test_an_empty_mask_gives_finite_numbers_and_gradients(palette, given):
-    seen, painted, mask, context = given
+    words, seen, painted, mask = given
     mask = (0 * mask).requires_grad_()
-    toned = excited(palette)(seen, painted, mask, context)
+    toned = excited(palette)(words, seen, painted, mask)
     toned.sum().backward()
     assert torch.isfinite(toned).all() and torch.isfinite(mask.grad).all()

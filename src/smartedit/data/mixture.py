@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,13 +14,13 @@ from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache
 class Mixture:
     """Shares of the three kinds of editing data; they need not add up to one (paper, section 3.3; 15 % complex).
 
-    A recolouring is `recolour` times as likely as any other pair of its kind: what colours are called is learned last.
+    A pair of an operation in `eager` is so many times as likely as any other pair of its kind: what is learned last.
     """
 
     editing: float = 0.65
     perception: float = 0.20
     complex: float = 0.15
-    recolour: float = 3.0
+    eager: Mapping[str, float] = field(default_factory=lambda: {"replace": 4.0, "resize": 3.0})
 
     def draw(self, cache: Cache, count: int, rng: np.random.Generator) -> list[int]:
         """`count` pair indices; a kind of which the cache holds nothing is passed over."""
@@ -32,5 +33,5 @@ class Mixture:
     def _one(self, cache: Cache, pairs: np.ndarray, rng: np.random.Generator) -> int:
         while True:
             pair = int(rng.choice(pairs))
-            if cache.pairs[pair]["op"] == "recolour" or rng.random() * self.recolour < 1:
+            if rng.random() * max(self.eager.values(), default=1.0) < self.eager.get(cache.pairs[pair]["op"], 1.0):
                 return pair

@@ -11,7 +11,7 @@ _HOME = {
     "BIM": "bim",
     "Condition": "smartedit",
     "MLLM": "mllm",
-    "Palette": "palette",
+    "ObjectHead": "object_head",
     "PatchAutoencoder": "autoencoder",
     "Projector": "mllm",
     "QFormer": "qformer",

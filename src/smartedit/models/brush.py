@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, interpolate, pixel_shuffle, pixel_unshuffle
 
 from .autoencoder import PatchAutoencoder
-from .palette import Palette
+from .object_head import ObjectHead
 
 #: Amounts of affine maps of red, green and blue: nine add the red, green or blue of a pixel to its red, green or blue, three
 #: add one to all reds, greens or blues.
@@ -33,17 +33,17 @@ class Brush:
     a cell has `FINE` x `FINE` values, interpolated, and adds to these what a weight for each colour makes of every pixel: an
     outline is where colours change (local affine models, as in bilateral guided upsampling).
 
-    A `palette` then says, for the whole mask at once, in which colours what was painted should be.
+    An object head then says what is one answer for the whole mask: in which colours, how large, and what comes in its place.
     """
 
-    def __init__(self, vae: PatchAutoencoder, palette: Palette | None = None) -> None:
-        self.palette = palette
+    def __init__(self, vae: PatchAutoencoder, head: ObjectHead | None = None) -> None:
+        self.head = head
         scale, basis = vae.scale.float(), vae.basis.float()
         self.channels, self.patch = vae.config.latent_channels, vae.patch
         self._read, self._write = (basis / scale)[:, :, None, None], (basis * scale).T[:, :, None, None]
         self._mean = vae.mean.float()[:, None, None]
 
-    def __call__(self, output: Tensor, source: Tensor, context: Tensor | None = None) -> Tensor:
+    def __call__(self, output: Tensor, source: Tensor, told: Tensor | None = None) -> Tensor:
         channels, gates = self.channels, output.shape[1] - self.channels - DYES - MASK
         new, gate, amounts, _ = output.split([channels, gates, DYES, MASK], dim=1)
         gate = gate.sigmoid()
@@ -52,9 +52,9 @@ class Brush:
         own = torch.arange(channels, device=gate.device).clamp_max(gates - 1)
         changed = self.pixels(dyed + gate[:, own] * (new - source - dyed)).unflatten(1, (3, -1))
         mask = self.mask(output, source).sigmoid()
-        if self.palette is not None and context is not None:
-            changed = changed + self.palette(seen, seen + changed, mask, context)
-        return source + self.latents((changed * mask[:, None]).flatten(1, 2))
+        if self.head is None or told is None:
+            return source + self.latents((changed * mask[:, None]).flatten(1, 2))
+        return source + self.latents(pixel_unshuffle(self.head(seen, changed, mask, told), self.patch))
 
     def mask(self, output: Tensor, source: Tensor) -> Tensor:
         """Logits of the mask, by patch: (B, patch^2, h, w)."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import torch
-from diffusers.configuration_utils import ConfigMixin, register_to_config
-from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
-from torch.nn.functional import linear, max_pool2d
+from torch.nn.functional import max_pool2d
 
 from .layers import zeroed
 
@@ -20,61 +18,29 @@ AROUND = 2
 FAINT = 1e-4
 #: The darkest colour, of 1 for white, that logarithms tell from darker ones.
 DARKEST = 0.003
-#: How sure a word is where its fit is right, as a logit, and how much it counts beside the numbers of colours.
-SHARP, LOUD = 5.0, 3.0
-#: Part of the variance of contexts that counts as noise when words are fitted to them.
-RIDGE = 0.003
+#: How much words count beside the numbers of colours.
+LOUD = 3.0
 
 
-class Palette(ModelMixin, ConfigMixin):
+class Palette(nn.Module):
     """One affine map of colours for all pixels that an edit means.
 
-    A UNet paints cell by cell; which colour a thing gets, in this light, is one answer for all of its cells. This part knows the
-    colours of the thing, of what was painted there, of its surroundings and of the whole picture, and hears which words a context
-    stands for, from its mean and from its last vector: in a causal text encoder that one has read them all. Hearing is a
-    least-squares fit (`fit_words`), because gradients take far longer to find what colour is meant. A new palette changes nothing.
-
-    Args: `context_width`; `words`, how many it can tell apart; `hidden` width of the two layers in between.
+    Which colour a thing gets, in this light, is one answer for all of its cells. This part knows the colours of the thing, of what
+    was painted there, of its surroundings and of the whole picture, and which words were heard. A new palette changes nothing.
     """
 
-    hearing: Tensor
-    silence: Tensor
-
-    @register_to_config
-    def __init__(self, context_width: int = 256, words: int = 109, hidden: int = 176) -> None:
+    def __init__(self, words: int, hidden: int) -> None:
         super().__init__()
-        self.register_buffer("hearing", torch.zeros(words, 2 * context_width))
-        self.register_buffer("silence", torch.full((words,), -SHARP))
         self.layers = nn.Sequential(nn.Linear(words + SEEN, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.map_out = zeroed(nn.Linear(hidden, MAP))
 
-    @torch.no_grad()
-    def fit_words(self, context: Tensor, wanted: Tensor) -> None:
-        """Learn at once which words contexts (N, n, context_width) stand for, from the right ones, (N, words) of 0 and 1."""
-        read, wanted = _read(context).double(), wanted.double()
-        mean, scale = read.mean(0), read.std(0) + 0.01
-        known = (read - mean) / scale
-        gram = known.T @ known + RIDGE * len(known) * torch.eye(len(mean)).to(known)
-        found = torch.linalg.solve(gram, known.T @ (wanted - wanted.mean(0))).T / scale
-        self.hearing.copy_(2 * SHARP * found)
-        self.silence.copy_(2 * SHARP * (wanted.mean(0) - found @ mean - 0.5))
-
-    def hears(self, context: Tensor) -> Tensor:
-        """How surely a context (B, n, context_width) stands for every word, (B, words) in 0 ... 1."""
-        return linear(_read(context.float()), self.hearing.float(), self.silence.float()).sigmoid()
-
-    def forward(self, seen: Tensor, painted: Tensor, mask: Tensor, context: Tensor) -> Tensor:
-        """Colours of the source and those painted, (B, 3, P, h, w) in about [-1, 1] with P pixels a cell, which of them are
-        meant, the mask (B, P, h, w) in 0 ... 1, and the context (B, n, context_width) -> what to add to `painted`, of its shape."""
-        known = torch.cat([LOUD * self.hears(context), _known(seen.float(), painted.float(), mask.float())], dim=1)
-        mixing, lighter = self.map_out(self.layers(known.to(self.dtype))).to(painted).split([MAP - 3, 3], dim=1)
+    def forward(self, words: Tensor, seen: Tensor, painted: Tensor, mask: Tensor) -> Tensor:
+        """Words heard (B, words), colours of the source and those painted, (B, 3, P, h, w) in about [-1, 1] with P pixels a cell,
+        which of them are meant, the mask (B, P, h, w) in 0 ... 1 -> what to add to `painted`, of its shape."""
+        known = torch.cat([LOUD * words, _known(seen.float(), painted.float(), mask.float()).to(words)], dim=1)
+        mixing, lighter = self.map_out(self.layers(known)).to(painted).split([MAP - 3, 3], dim=1)
         both = torch.cat([seen, painted], dim=1)
         return torch.einsum("bto,bophw->btphw", mixing.unflatten(1, (3, 6)), both) + lighter[:, :, None, None, None]
-
-
-def _read(context: Tensor) -> Tensor:
-    """What is read of a context (B, n, C): its mean and its last vector, (B, 2 * C)."""
-    return torch.cat([context.mean(1), context[:, -1]], dim=1)
 
 
 def _known(seen: Tensor, painted: Tensor, mask: Tensor) -> Tensor:

@@ -20,14 +20,14 @@ from ..errors import ModelError
 from .autoencoder import PatchAutoencoder
 from .bim import BIM
 from .mllm import Projector
-from .palette import Palette
+from .object_head import ObjectHead
 from .qformer import QFormer
 
 Table = dict[str, Any]
 
 #: Every learned part, in the order of the data flow; `text_encoder` serves the `base` rival and the null context. Only a
-#: `PatchAutoencoder` can have a `palette`.
-PARTS = ("vae", "vision_tower", "projector", "language_model", "qformer", "bim", "unet", "palette", "text_encoder")
+#: `PatchAutoencoder` can have an `object_head`.
+PARTS = ("vae", "vision_tower", "projector", "language_model", "qformer", "bim", "unet", "object_head", "text_encoder")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ _TINY = Preset(
             "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
             "addition_embed_type": "text", "addition_embed_type_num_heads": 4,
         },
-        "palette": {"context_width": 256, "words": 109, "hidden": 176},
+        "object_head": {"told_width": 256},
         "text_encoder": {
             "hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 640,
             "max_position_embeddings": 40, "projection_dim": 192,
@@ -201,6 +201,6 @@ _MAKERS = {
     "qformer": lambda table, _: QFormer(**table),
     "bim": lambda table, _: BIM(**table),
     "unet": lambda table, _: UNet2DConditionModel(**table),
-    "palette": lambda table, _: Palette(**table),
+    "object_head": lambda table, _: ObjectHead(**table),
     "text_encoder": _text_encoder,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -30,15 +31,23 @@ class Understanding:
 
 @dataclass
 class Condition:
-    """What the UNet is given: `context` (B, n, C) for cross-attention, `feature` (B, first width, h, w) or None."""
+    """What the UNet is given: `context` (B, n, C) for cross-attention, `feature` (B, first width, h, w) or None; and what an
+    object head is told, `told` (B, m, W): the states of the edit tokens, or those of a text encoder."""
 
     context: Tensor
     feature: Tensor | None = None
+    told: Tensor | None = None
 
     def row(self, number: int) -> Condition:
         """The condition of one row, B = 1."""
         rows = slice(number, number + 1)
-        return Condition(self.context[rows], None if self.feature is None else self.feature[rows])
+        return Condition(*(None if part is None else part[rows] for part in (self.context, self.feature, self.told)))
+
+    @classmethod
+    def joined(cls, conditions: Sequence[Condition]) -> Condition:
+        """All rows of several conditions that have the same parts."""
+        parts = zip(*((each.context, each.feature, each.told) for each in conditions), strict=True)
+        return cls(*(None if part[0] is None else torch.cat(part) for part in parts))
 
 
 class SmartEdit(nn.Module):
@@ -95,12 +104,13 @@ class SmartEdit(nn.Module):
     def condition(self, understanding: Understanding, size: tuple[int, int], mask: Tensor | None = None) -> Condition:
         """Condition for latents of `size` (h, w); `mask` (B, 32) is False in training rows without an edit."""
         context = self.qformer(understanding.edit_states.to(self.qformer.dtype), mask)
+        told = understanding.edit_states
         if self.bim is None:
-            return Condition(context)
-        return Condition(*self.bim(context.to(self.bim.dtype), understanding.image_features.to(self.bim.dtype), size))
+            return Condition(context, told=told)
+        return Condition(*self.bim(context.to(self.bim.dtype), understanding.image_features.to(self.bim.dtype), size), told)
 
     def without_words(self, condition: Condition) -> Condition:
-        """The same condition with the empty instruction's context; the feature stays, as published."""
+        """The same condition with the empty instruction's context; the feature stays, as published, and what the head is told."""
         return replace(condition, context=self.null_context.to(condition.context).expand_as(condition.context))
 
     def denoise(self, noisy: Tensor, source: Tensor, t: Tensor | float, condition: Condition) -> Tensor:
@@ -110,4 +120,5 @@ class SmartEdit(nn.Module):
             raise ModelError('this UNet predicts the clean picture; use a scheduler with prediction_type="sample"')
         sample = torch.cat([noisy, source], dim=1)
         anchor = source if self.anchored else None
-        return denoise(self.unet, sample, t, condition.context.to(sample.dtype), condition.feature, anchor, self.brush)
+        context = condition.context.to(sample.dtype)
+        return denoise(self.unet, sample, t, context, condition.feature, anchor, self.brush, condition.told)

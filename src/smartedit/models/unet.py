@@ -58,13 +58,14 @@ def denoise(
     context: Tensor,
     feature: Tensor | None = None,
     anchor: Tensor | None = None,
-    brush: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+    brush: Callable[[Tensor, Tensor, Tensor | None], Tensor] | None = None,
+    told: Tensor | None = None,
 ) -> Tensor:
     """One call: sample (B, noisy + source channels, h, w), times (B,) or one number, context (B, n, C) -> prediction.
 
     With `anchor` (B, c, h, w), the source latents, the network only says what changes, so it need not learn to copy. That is
     how models whose scheduler predicts the clean sample are trained. Its output is added to the anchor, or a `brush` makes the
-    prediction of output, anchor and context.
+    prediction of output, anchor and what it is `told`.
 
     A UNet with more input channels than `sample` has gets the rest as `position_channels`: words such as "on the left"
     and boxes in a reply then have something to point at from the first layer on.
@@ -76,4 +77,4 @@ def denoise(
         output = unet(sample, t, encoder_hidden_states=context).sample
     if anchor is None:
         return output
-    return anchor + output if brush is None else brush(output, anchor, context)
+    return anchor + output if brush is None else brush(output, anchor, told)

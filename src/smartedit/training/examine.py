@@ -100,7 +100,9 @@ def _understood(shop: Workshop, pairs: EditBatch) -> Understanding:
 
 def _painted(shop: Workshop, pairs: EditBatch, condition: Condition | None) -> Tensor:
     """One step from pure noise; a stage that does not read is told the right reply and shown the region."""
-    condition = condition or Condition(shop.text_context(pairs.reply), shop.code * pairs.region)
+    if condition is None:
+        states = shop.text_context(pairs.reply)
+        condition = Condition(states, shop.code * pairs.region, states)
     last = shop.scheduler.config.num_train_timesteps - 1
     t = torch.full((len(pairs.source),), last, device=shop.device)
     noise = torch.randn(pairs.source.shape, generator=torch.Generator().manual_seed(0)).to(shop.device)

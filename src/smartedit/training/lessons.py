@@ -21,16 +21,18 @@ from smartedit.data.mixture import Mixture
 from smartedit.data.sample import Batch, EditBatch, PictureBatch, TextBatch, pad_branches
 from smartedit.data.vision_language import knowledge_conversations, picture_turns
 from smartedit.models.mllm import EDIT_TOKENS
+from smartedit.models.object_head import DEEDS
 from smartedit.models.presets import get_preset
 from smartedit.training.workshop import Workshop
 from smartedit.world.lexicon import NOUNS
+from smartedit.world.proposals import FACTORS
 from smartedit.world.questions import caption, region_phrases
 from smartedit.world.scene import COLOURS
 from smartedit.world.surfaces import LIGHTS, TABLES, WALLS
 
-MIXTURE, PAINTED = Mixture(), Mixture(editing=0.75, perception=0.10, complex=0.15, recolour=1.0)
+MIXTURE, PAINTED = Mixture(), Mixture(editing=0.75, perception=0.10, complex=0.15)
 #: Share of the samples of `base`, `joint` and `edit` that are recoloured things.
-RECOLOURED = 0.3
+RECOLOURED = 0.2
 #: Share of `base`'s texts that are the grounded reply instead of the instruction: it learns what places in words mean.
 GROUNDED = 0.75
 #: Share of `base`'s samples whose UNet is shown the true region, as the feature that BIM will supply later.
@@ -45,9 +47,10 @@ JITTER = 5
 OWN, SMUDGED = 0.5, 0.2
 #: What patches can be called; one past the end stands for "nothing".
 KINDS, PAINTS = list(NOUNS), list(COLOURS)
-#: Words of what replies say is done, and into what. A palette tells these apart, and the colours of what is meant.
-DEEDS = ("remove", "replace", "recolour", "paint", "add", "move", "bigger", "smaller")
-WORDS = sorted({word for name in (*DEEDS, *COLOURS, *NOUNS, *TABLES, *WALLS, *LIGHTS) for word in name.split()})
+#: Words of tables, walls and lights that are not colours.
+SETTINGS = sorted({word for name in (*TABLES, *WALLS, *LIGHTS) for word in name.split()} - {*PAINTS, *KINDS})
+#: By which factor things grow.
+GROWTH = dict(zip(("bigger", "smaller"), FACTORS, strict=True))
 
 
 @dataclass
@@ -259,12 +262,14 @@ def coarse(region: Tensor) -> Tensor:
     return F.interpolate(F.interpolate(region, size=(side, side), mode="area"), size=region.shape[-2:], mode="bilinear")
 
 
-def deeds(replies: Sequence[str]) -> Tensor:
-    """Which of `WORDS` say what is done in each reply, then which of `PAINTS` what is meant has now, (B, words) of 0 and 1."""
+def heard(replies: Sequence[str]) -> Tensor:
+    """What an object head hears of each reply, (B, words + 1): 0 or 1 for what is done, for the kind and the colour of what comes,
+    for `SETTINGS`, for the kinds and colours of what is meant; then the logarithm of the factor by which it grows."""
     told = []
     for meant, _, done in (reply.rpartition(" : ") for reply in replies):
-        said, was = set(done.split()), set(meant.rpartition(" . ")[2].split())
-        told.append([word in said for word in WORDS] + [paint in was for paint in PAINTS])
+        said, there = set(done.split()), set(meant.rpartition(" . ")[2].split())
+        words = [word in said for word in (*DEEDS, *KINDS, *PAINTS, *SETTINGS)] + [word in there for word in (*KINDS, *PAINTS)]
+        told.append([*words, sum(math.log(factor) for word, factor in GROWTH.items() if word in said)])
     return torch.tensor(told, dtype=torch.float32)
 
 

@@ -25,8 +25,8 @@ from smartedit.errors import TrainingError
 from smartedit.training.muon import Muon
 
 #: Parts whose hidden matrices and convolutions are trained by Muon, and the names of the layers at their ends, which are not.
-BY_MUON = ("vision_tower", "language_model", "qformer", "bim", "text_encoder", "unet", "palette")
-_OUTERMOST = re.compile(r"embed|lm_head|query_tokens|^\w+_in\.|^\w+_out\.")
+BY_MUON = ("vision_tower", "language_model", "qformer", "bim", "text_encoder", "unet", "object_head")
+_OUTERMOST = re.compile(r"embed|lm_head|query_tokens|map_out|^\w+_in\.|^\w+_out\.")
 WARM_UP_STEPS = 100
 CLIP_NORM = 1.0
 SAVE_SECONDS = 120.0

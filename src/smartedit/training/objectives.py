@@ -166,12 +166,13 @@ def base(shop: Workshop, told: lessons.Painting, generator: Generator) -> Losses
 
     Most samples are pointed at their region: the UNet learns to paint while words still teach it where.
     """
-    condition = Condition(shop.text_context(told.texts), shop.code * told.shown)
+    states = shop.text_context(told.texts)
+    condition = Condition(states, shop.code * told.shown, states)
     return paint(shop, generator, told.pairs, condition, shop.text_context([""]), told.pointed)
 
 
 def told_base(shop: Workshop, told: lessons.Painting) -> Tensor:
-    """The contexts that `base` is told."""
+    """What an object head is told in `base`."""
     return shop.text_context(told.texts)
 
 
@@ -229,14 +230,9 @@ def edit(shop: Workshop, asked: lessons.Edit, generator: Generator) -> Losses:
     return _edit(shop, asked, generator, with_bim=True)
 
 
-def told_joint(shop: Workshop, asked: lessons.Edit) -> Tensor:
-    """The contexts that the UNet is told in `joint`."""
-    return _asked(shop, asked, with_bim=False)[0].context
-
-
 def told_edit(shop: Workshop, asked: lessons.Edit) -> Tensor:
-    """The contexts that the UNet is told in `edit`."""
-    return _asked(shop, asked, with_bim=True)[0].context
+    """What an object head is told in `joint` and `edit`."""
+    return understand(shop, asked.view, asked.exchanges)[0].edit_states
 
 
 def _asked(shop: Workshop, asked: lessons.Edit, with_bim: bool) -> tuple[Condition, MLLMOutput]:
@@ -286,7 +282,7 @@ def paint(
     with short_attention(device):
         output = denoise(shop.parts["unet"], torch.cat([noisy, source], dim=1), t, context, condition.feature)
     brush = shop.brush
-    left, change = (brush.pixels(z - pairs.target) for z in (brush(output, source, context), source))
+    left, change = (brush.pixels(z - pairs.target) for z in (brush(output, source, condition.told), source))
     share = undone(left, change)
     steady = ~no_text & ~no_picture
     shares = {"~undone whole": share.detach()[steady].mean()}

@@ -42,7 +42,7 @@ def noise_loss(
 
     Rows where `is_edit` (B,) is 0, conversations without an edit, count as zeros: they stay in the denominator.
     """
-    shown = Condition(step.shown_context(condition, null), condition.feature)
+    shown = replace(condition, context=step.shown_context(condition, null))
     predicted = model.denoise(step.noisy(scheduler), step.shown_source(), step.t, shown)
     counts = is_edit.reshape(-1, 1, 1, 1).to(predicted)
     return F.mse_loss(predicted * counts, step.noise * counts), predicted

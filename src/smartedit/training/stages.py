@@ -35,7 +35,7 @@ from smartedit.world.engine import first_scene
 class Stage:
     """One row: what a step is given, what it minimises, the trained parts' peak learning rates; `samples` is the full recipe.
 
-    `told` gives the contexts of what a step is given, where a UNet is told any.
+    `told` gives what an object head is told of what a step is given, where there is a UNet.
     """
 
     name: str
@@ -69,7 +69,7 @@ STAGES = (
         "base",
         lessons.base,
         objectives.base,
-        {"unet": 6e-4, "palette": 1e-2},
+        {"unet": 6e-4, "object_head": 3e-3},
         samples=500_000,
         batch=24,
         told=objectives.told_base,
@@ -87,15 +87,15 @@ STAGES = (
         "joint",
         lessons.edit,
         objectives.joint,
-        {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4, "palette": 1e-2},
+        {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4, "object_head": 3e-3},
         samples=500_000,
-        told=objectives.told_joint,
+        told=objectives.told_edit,
     ),
     Stage(
         "edit",
         lessons.edit,
         objectives.edit,
-        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 4e-4, "palette": 1e-2},
+        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 4e-4, "object_head": 3e-3},
         samples=500_000,
         told=objectives.told_edit,
     ),
@@ -105,8 +105,10 @@ STAGES = (
 START = "start"
 #: How many pictures the linear basis and the decoder are fitted to.
 AUTOENCODER_PICTURES = 3000
-#: How many contexts a palette's words are fitted to when a stage begins.
-CONTEXTS = 4096
+#: How many replies the hearing of an object head is fitted to when a stage begins.
+HEARD = 4096
+#: After how many batches it is asked whether it hears well already, and the share of words that this takes.
+FIRST_HEARD, HEARS = 16, 0.9
 
 
 def stage_named(name: str) -> Stage:
@@ -234,8 +236,8 @@ def run_stage(
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
     rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
     plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed)
-    if "palette" in rates and not (out / stage.name / "state.pt").exists():
-        _fit_palette(shop, stage, min(plan.samples, CONTEXTS), seed)
+    if "object_head" in rates and not (out / stage.name / "state.pt").exists():
+        _fit_hearing(shop, stage, min(plan.samples, HEARD), seed)
     run = Run(plan, shop.parts, out / stage.name)
 
     def lesson(rng: np.random.Generator):
@@ -252,14 +254,23 @@ def run_stage(
 
 
 @torch.no_grad()
-def _fit_palette(shop: Workshop, stage: Stage, count: int, seed: int) -> None:
-    """Let the palette hear what `count` contexts of this stage stand for; language model and QFormer word them in other ways than
-    the text encoder."""
-    rng, contexts, wanted = np.random.default_rng([seed, count]), [], []
+def _fit_hearing(shop: Workshop, stage: Stage, count: int, seed: int) -> None:
+    """Let the object head hear what `count` lessons of this stage tell it, unless it hears most of that already: edit tokens word
+    things in other ways than a text encoder."""
+    rng, told, replies = np.random.default_rng([seed, count]), [], []
+    hearing = shop.parts["object_head"].hearing
     for part in shop.parts.values():
         part.eval()
-    while len(wanted) < count:
+    while len(replies) < count:
         given = stage.lesson(shop, rng, stage.batch)
-        contexts.append(stage.told(shop, given.to(shop.device)))
-        wanted += given.pairs.reply
-    shop.parts["palette"].fit_words(torch.cat(contexts), lessons.deeds(wanted).to(shop.device))
+        told.append(stage.told(shop, given.to(shop.device)))
+        replies += given.pairs.reply
+        if len(told) == FIRST_HEARD and _heard(hearing, told, replies) > HEARS:
+            return
+    hearing.fit(torch.cat(told), lessons.heard(replies).to(shop.device))
+
+
+def _heard(hearing: torch.nn.Module, told: list[torch.Tensor], replies: list[str]) -> float:
+    """The share of the words said that are heard."""
+    heard, _ = hearing(torch.cat(told))
+    return (heard[lessons.heard(replies)[:, : hearing.words] == 1] > 0.5).float().mean().item()

@@ -108,7 +108,7 @@ class Workshop:
     @property
     def brush(self) -> Brush:
         """What the UNet's outputs are painted with."""
-        return Brush(self.parts["vae"], self.parts["palette"])
+        return Brush(self.parts["vae"], self.parts["object_head"])
 
     def pointed(self, feature: Tensor) -> Tensor:
         """How much a feature (B, C, h, w) points at every cell, (B, 1, h, w), about 0 ... 1."""
@@ -152,7 +152,7 @@ class Workshop:
             raise TrainingError(f"{folder} was trained with other words; start without it")
         rival = folder.with_name("base")
         places = {name: folder / name for name in self.parts} | {
-            name: rival / name for name in ("text_encoder", "unet", "palette") if (rival / name).is_dir()
+            name: rival / name for name in ("text_encoder", "unet", "object_head") if (rival / name).is_dir()
         }  # fmt: skip
         found = {name: sorted(place.glob("*.safetensors")) for name, place in places.items()}
         taken = {name: {k: v.float() for file in files for k, v in load_file(file).items()} for name, files in found.items() if files}

@@ -1,0 +1,78 @@
+"""The object head: what is one answer for a whole object, however many cells of the picture it fills."""
+
+from __future__ import annotations
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor
+from torch.nn.functional import pad, pixel_shuffle
+
+from .hearing import Hearing
+from .palette import Palette
+from .sprite import Sprite
+from .warp import Warp, measured
+
+#: What can be done; the first words that are heard.
+DEEDS = ("remove", "replace", "recolour", "paint", "add", "move", "bigger", "smaller")
+_REPLACE, _GROW = DEEDS.index("replace"), slice(DEEDS.index("bigger"), DEEDS.index("smaller") + 1)
+
+
+class ObjectHead(ModelMixin, ConfigMixin):
+    """What the words ask of a whole thing: its new colours (`Palette`), its new size (`Warp`), a new thing in its place (`Sprite`).
+
+    A UNet paints cell by cell. These three are one answer for all cells that its mask means, found from what edit tokens, or a text
+    encoder, say, and from where the mask is. What is said is heard as words (`Hearing`): `DEEDS`, then the kind and the colour of
+    what comes, words for tables, walls and lights, then the kinds and colours of what is meant; and as one number, the logarithm
+    of the factor by which things grow. A new head changes nothing.
+
+    Args: `told_width` of what is told; how many `kinds`, `colours` and words of `settings` there are; widths of the layers in
+    between, of the palette (`toning`), the warp (`warping`) and what places sprites (`placing`).
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        told_width: int = 256,
+        kinds: int = 46,
+        colours: int = 13,
+        settings: int = 29,
+        toning: int = 128,
+        warping: int = 64,
+        placing: int = 64,
+    ) -> None:
+        super().__init__()
+        self._layout = [len(DEEDS), kinds, colours, settings, kinds, colours]
+        words = sum(self._layout)
+        self.hearing = Hearing(told_width, words, numbers=1)
+        self.palette = Palette(words, toning)
+        self.warp = Warp(len(DEEDS) + kinds, warping)
+        self.sprite = Sprite(kinds, colours, placing)
+
+    def forward(self, seen: Tensor, change: Tensor, mask: Tensor, told: Tensor) -> Tensor:
+        """Colours of the source in about -1 ... 1 and how the UNet would change them, by patch (B, 3, P, h, w) with P pixels a cell;
+        which pixels are meant, (B, P, h, w) in 0 ... 1; what is told, (B, n, told_width) -> how these colours do change, as a
+        picture (B, 3, H, W)."""
+        with torch.no_grad():  # who speaks shall not learn to be heard by this: it is fitted to what is said anyway
+            words, growth = (heard.to(self.dtype) for heard in self.hearing(told))
+        change = change + self.palette(words, seen, seen + change, mask)
+        patch = round(mask.shape[1] ** 0.5)
+        margins = [patch * margin for margin in _margins(*mask.shape[-2:])]
+        seen, change, mask = (pad(pixel_shuffle(x.flatten(1, -3), patch), margins) for x in (seen, change, mask[:, None]))
+        measures = measured(mask.float()).to(self.dtype)
+        deeds, comes, colour, _, there, _ = words.split(self._layout, dim=1)
+        grown = deeds[:, _GROW].amax(1, keepdim=True)
+        change = self.warp(torch.cat([deeds, there], dim=1), grown, growth, measures, seen, change, mask)
+        change = self.sprite((_one(comes), there), colour, deeds[:, _REPLACE, None], measures, seen, change)
+        return pad(change, [-margin for margin in margins])
+
+
+def _margins(height: int, width: int) -> tuple[int, int, int, int]:
+    """What makes a square of a picture in its middle: left, right, above, below. Similarities are told in such squares."""
+    across, down = max(height - width, 0), max(width - height, 0)
+    return across // 2, across - across // 2, down // 2, down - down // 2
+
+
+def _one(words: Tensor) -> Tensor:
+    """How likely each of these words (B, n) is where exactly one of them is there."""
+    return words.float().logit(eps=1e-6).softmax(1).to(words)
