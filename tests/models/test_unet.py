@@ -82,14 +82,16 @@ def test_anchor_is_added(unet, inputs):
 
 
 @torch.no_grad()
-def test_a_brush_is_handed_output_anchor_and_context(unet, inputs):
+def test_a_brush_is_handed_output_anchor_and_what_is_told(unet, inputs):
     anchor = torch.randn(2, 2, 8, 8)
 
-    def brush(output, source, context):
-        return output.sum(1, keepdim=True) * source + context.sum()
+    told = torch.randn(2, 3, 4)
 
-    painted = denoise(unet, *inputs, anchor=anchor, brush=brush)
-    torch.testing.assert_close(painted, denoise(unet, *inputs).sum(1, keepdim=True) * anchor + inputs[2].sum())
+    def brush(output, source, heard):
+        return output.sum(1, keepdim=True) * source + heard.sum()
+
+    painted = denoise(unet, *inputs, anchor=anchor, brush=brush, told=told)
+    torch.testing.assert_close(painted, denoise(unet, *inputs).sum(1, keepdim=True) * anchor + told.sum())
 
 
 @torch.no_grad()
