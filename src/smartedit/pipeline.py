@@ -286,8 +286,8 @@ class EditPipeline(DiffusionPipeline):
 class SmartEditPipeline(EditPipeline):
     """The whole method: the language model understands picture and instruction, QFormer and BIM carry it to the UNet.
 
-    Without `bim` it is the method's stage before BIM: the same call, no feature. An `object_head` says what is one answer for whole objects, in `tiny`. Two more
-    entries of the configuration: `template` names the conversation the language model was trained with
+    Without `bim` it is the method's stage before BIM: the same call, no feature. tiny's `object_head` says what is one answer for
+    a whole object. Two more entries of the configuration: `template` names the conversation the language model was trained with
     (`conversation.TEMPLATES`), `precision` the one that `from_pretrained` loads the weights in.
     """
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from smartedit.models.geometry import measured
 from smartedit.models.sprite import CANVAS, Sprite
-from smartedit.models.warp import measured
 
 KINDS, COLOURS, SIDE = 4, 3, 64
 

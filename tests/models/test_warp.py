@@ -6,11 +6,10 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
-from smartedit.models.warp import MOST, SHARES, Warp, measured, resampled, similarity
+from smartedit.models.geometry import SHARES, measured
+from smartedit.models.warp import MOST, Warp
 
 SIDE = 64
 
@@ -59,23 +58,3 @@ def test_no_factor_is_absurd(warp):
     warp.map_out.bias.data[3:] = 1.0
     mask = disc(0.0, 0.0, 0.3)
     torch.testing.assert_close(warp(**asked(mask, 1e9)), warp(**asked(mask, math.exp(MOST))))
-
-
-@given(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5), st.floats(0.15, 0.45))
-def test_a_mask_is_measured(x, y, radius):
-    across, down, size = measured(disc(x, y, radius)).split([len(SHARES), len(SHARES), 1], dim=1)
-    for places, middle in ((across[0], x), (down[0], y)):
-        assert (places.diff() > 0).all()
-        torch.testing.assert_close(places[[0, 2, -1]], middle + radius * torch.tensor([-0.9, 0.0, 0.9]), atol=0.07, rtol=0)
-    torch.testing.assert_close(size[0, 0], torch.tensor(radius * math.sqrt(math.pi) / 2), atol=0.03, rtol=0)
-
-
-def test_an_empty_mask_has_finite_measures():
-    assert torch.isfinite(measured(torch.zeros(2, 1, SIDE, SIDE))).all()
-
-
-def test_a_picture_is_resampled_by_a_similarity():
-    picture = disc(0.5, -0.25, 0.2)
-    torch.testing.assert_close(resampled(picture, similarity(torch.ones(1, 1), torch.zeros(1, 2))), picture)
-    moved = resampled(picture, similarity(torch.full((1, 1), 0.5), torch.tensor([[0.5, -0.25]])))
-    assert (moved - disc(0.0, 0.0, 0.4)).abs().mean() < 0.02

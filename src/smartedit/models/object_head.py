@@ -8,10 +8,11 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 from torch.nn.functional import pad, pixel_shuffle
 
+from .geometry import measured
 from .hearing import Hearing
 from .palette import Palette
 from .sprite import Sprite
-from .warp import Warp, measured
+from .warp import Warp
 
 #: What can be done; the first words that are heard.
 DEEDS = ("remove", "replace", "recolour", "paint", "add", "move", "bigger", "smaller")

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, silu
 
+from .geometry import MEASURES, resampled, similarity
 from .layers import zeroed
-from .warp import MEASURES, resampled, similarity
 
 #: Side of a sprite in pixels, and of what its convolutions begin with.
 CANVAS, FIRST = 48, 6
@@ -53,7 +53,7 @@ class Sprite(nn.Module):
         shown = torch.cat([colours, opacity], dim=1).to(seen)
         shrink = 1 / place[:, 2:]
         back = similarity(shrink, -shrink * place[:, :2]).to(seen)
-        colours, opacity = resampled(shown, back, seen.shape[-1], outside="border").split([3, 1], dim=1)
+        colours, opacity = resampled(shown, back, seen.shape[-1]).split([3, 1], dim=1)
         inside = resampled(torch.ones_like(shown[:, :1]), back, seen.shape[-1], outside="zeros")
         strength = (wanted * self.strength).to(seen)[:, :, None, None]
         return change + strength * inside * opacity * (colours - under)

@@ -188,7 +188,7 @@ class Run:
             torch._foreach_lerp_([self.average[name][k] for k in floats], [now[k] for k in floats], 1 - keep)
 
     def _report(self, recent: deque, speed: float) -> Report:
-        names = recent[-1].keys()
+        names = dict.fromkeys(name for r in recent for name in r)
         losses = {name: torch.stack([r[name].float().cpu() for r in recent if name in r]).nanmean().item() for name in names}
         self._watch(losses)
         report = Report(self.step, self.plan.steps, losses, speed)

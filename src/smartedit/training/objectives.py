@@ -285,11 +285,7 @@ def paint(
     left, change = (brush.pixels(z - pairs.target) for z in (brush(output, source, condition.told), source))
     share = undone(left, change)
     steady = ~no_text & ~no_picture
-    shares = {"~undone whole": share.detach()[steady].mean()}
-    if pointed is not None:
-        shares = {
-            "~by words": share.detach()[steady & ~pointed].mean(),
-            "~pointed": share.detach()[steady & pointed].mean(),
-        }
+    told = {"~undone whole": steady} if pointed is None else {"~by words": steady & ~pointed, "~pointed": steady & pointed}
+    shares = {name: share.detach()[rows].mean() for name, rows in told.items() if rows.any()}
     outline = OUTLINE * outlined(brush.mask(output, source), change).mean()
     return {"undone": share.mean(), "undecided": undecided(left, change).mean(), "outline": outline, **shares}
