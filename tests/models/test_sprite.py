@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smartedit.models.geometry import measured
+from smartedit.models.similarity import measured
 from smartedit.models.sprite import CANVAS, Sprite
 
 KINDS, COLOURS, SIDE = 4, 3, 64

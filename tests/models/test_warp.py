@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from smartedit.models.geometry import SHARES, measured
+from smartedit.models.similarity import SHARES, measured
 from smartedit.models.warp import MOST, Warp
 
 SIDE = 64

@@ -8,9 +8,9 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
 from torch.nn.functional import pad, pixel_shuffle
 
-from .geometry import measured
 from .hearing import Hearing
 from .palette import Palette
+from .similarity import measured
 from .sprite import Sprite
 from .warp import Warp
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, silu
 
-from .geometry import MEASURES, resampled, similarity
 from .layers import zeroed
+from .similarity import MEASURES, resampled, similarity
 
 #: Side of a sprite in pixels, and of what its convolutions begin with.
 CANVAS, FIRST = 48, 6

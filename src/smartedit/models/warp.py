@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .geometry import LOWEST, MEASURES, MIDDLE, resampled, similarity
 from .layers import zeroed
+from .similarity import LOWEST, MEASURES, MIDDLE, resampled, similarity
 
 #: Most, as a logarithm, that things grow or shrink.
 MOST = 1.4

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from smartedit.models.geometry import SHARES, measured, resampled, similarity
+from smartedit.models.similarity import SHARES, measured, resampled, similarity
 
 SIDE = 256
 
