@@ -106,7 +106,7 @@ def test_mixture_keeps_its_shares_and_passes_over_what_is_missing():
     drawn = np.array(Mixture(editing=0.6, perception=0.2, complex=0.2).draw(_Counted(), 4000, np.random.default_rng(0)))
     assert abs((drawn < 10).mean() - 0.75) < 0.03
     assert drawn.max() < 20
-    assert abs(np.isin(drawn, (0, 10)).mean() - 4 / 13) < 0.03  # one in ten, four times as likely as the others
+    assert abs(np.isin(drawn, (0, 10)).mean() - 6 / 15) < 0.03  # one in ten, six times as likely as the others
 
 
 def test_cached_pairs_are_the_rendered_pairs(mini_run):

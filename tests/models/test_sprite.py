@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from smartedit.models.similarity import measured
-from smartedit.models.sprite import CANVAS, Sprite
+from smartedit.models.sprite import CANVAS, Sprite, surroundings
 
 KINDS, COLOURS, SIDE = 4, 3, 64
 
@@ -82,10 +82,17 @@ def test_kind_and_colour_decide_what_is_drawn(sprite):
         assert not torch.allclose(colours, other[0])
 
 
-def test_all_of_it_learns(sprite):
+def test_all_of_it_learns_from_true_places_and_nothing_from_whole_pictures(sprite):
     sprite.strength.data.fill_(1.0)
     for name, layer in sprite.named_modules():
         if name.endswith("map_out"):
             torch.nn.init.normal_(layer.weight, std=0.1)
-    sprite(**asked()).square().sum().backward()
+    given = asked()
+    given["change"].requires_grad_(True)
+    sprite(**given).square().sum().backward()
+    assert given["change"].grad.abs().sum() > 0 and all(weight.grad is None for weight in sprite.parameters())
+    (comes, was), patch = given["kinds"], torch.rand(1, 3, CANVAS, CANVAS)
+    place = sprite.placed(torch.cat([comes, was, given["measures"]], dim=1), given["measures"])
+    drawn = sprite.over(patch, comes, given["colour"], surroundings(torch.zeros(1, 3), place.detach(), patch))
+    (place.square().sum() + drawn.square().sum()).backward()
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in sprite.parameters())

@@ -10,6 +10,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,8 @@ CELLS = 16
 RECOLOURED = "recoloured"
 #: How the names of shards of scenes in other settings begin.
 SETTINGS = "settings"
+#: How the names of shards of things in others' place begin.
+REPLACED = "replaced"
 
 PERCEPTION, COMPLEX, EDITING = "perception", "complex", "editing"
 
@@ -174,7 +177,8 @@ class Cache:
     """
 
     def __init__(self, folder: Path) -> None:
-        every = sorted(Path(folder).glob("*.npz"))
+        self._replaced = sorted(Path(folder).glob(f"{REPLACED}-*.npz"))
+        every = [path for path in sorted(Path(folder).glob("*.npz")) if path not in self._replaced]
         paths = [path for path in every if not path.stem.startswith(RECOLOURED)]
         paths.sort(key=lambda path: path.stem.startswith(SETTINGS))  # so the shards' own pairs come first
         if not paths:
@@ -223,6 +227,13 @@ class Cache:
                 scene = scene_of[thing["seed"]]
                 here = ("source", *self._scene_at[scene])
                 self.things.append({**thing, "scene": scene, "pictures": [here, *places], "region": (len(self.arrays) - 1, row)})
+
+    @cached_property
+    def replaced(self) -> dict[str, np.ndarray]:
+        """What comes in the place of things, the arrays of `replaced.draw_replaced`; read when first asked for."""
+        shards = [dict(np.load(path)) for path in self._replaced]
+        keys = dict.fromkeys(key for shard in shards for key in shard)
+        return {key: np.concatenate([shard[key] for shard in shards if key in shard]) for key in keys}
 
     def recolourings(self, count: int, rng: np.random.Generator) -> EditBatch:
         """Random pairs of pictures of one thing in two colours, each told by its grounded reply, as instruction too; the view

@@ -14,7 +14,7 @@ CANVAS, FIRST = 48, 6
 #: Rows at the upper and the lower edge of what lies under a sprite whose mean colours tell in which light it stands.
 EDGE = 4
 #: Sizes of what a sprite is drawn from: its kind, its colour, and where and in which light it stands.
-KIND, TONE, STYLE = 24, 8, 16
+KIND, TONE, STYLE = 32, 8, 16
 #: Mean colours of the picture and of both edges under the sprite; its place.
 SURROUNDINGS = 3 * 3 + 3
 
@@ -27,7 +27,7 @@ class Sprite(nn.Module):
     by a decoder of its own, from kind, colour and light, and placed as a whole. A new sprite is invisible.
     """
 
-    def __init__(self, kinds: int, colours: int, hidden: int, width: int = 32) -> None:
+    def __init__(self, kinds: int, colours: int, hidden: int, width: int = 48) -> None:
         super().__init__()
         self.place = nn.Sequential(nn.Linear(2 * kinds + MEASURES, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU())
         self.place_map_out = zeroed(nn.Linear(hidden, 3))
@@ -47,16 +47,17 @@ class Sprite(nn.Module):
         """How likely the new thing, and how surely the old one, is of each kind, two (B, kinds); of which colour the new one is (B, colours);
         how sure it is that one is `wanted` (B, 1); `measured` of the mask; colours of the source and their change (B, 3, H, W)
         -> the change with the sprite."""
-        place = self.placed(torch.cat([*kinds, measures], dim=1), measures)
         under = seen + change
-        colours, opacity = self.drawn(kinds[0], colour, self.surroundings(seen, under, place))
-        shown = torch.cat([colours, opacity], dim=1).to(seen)
+        with torch.no_grad():  # pictures with things somewhat out of place teach it to blur: it learns by `over` and `placed`
+            place = self.placed(torch.cat([*kinds, measures], dim=1), measures)
+            patch = resampled(under, similarity(place[:, 2:], place[:, :2]).to(under), CANVAS)
+            colours, opacity = self.drawn(kinds[0], colour, surroundings(seen.mean((2, 3)), place, patch))
+            shown = torch.cat([colours, self.strength * opacity], dim=1).to(seen)
         shrink = 1 / place[:, 2:]
         back = similarity(shrink, -shrink * place[:, :2]).to(seen)
         colours, opacity = resampled(shown, back, seen.shape[-1]).split([3, 1], dim=1)
         inside = resampled(torch.ones_like(shown[:, :1]), back, seen.shape[-1], outside="zeros")
-        strength = (wanted * self.strength).to(seen)[:, :, None, None]
-        return change + strength * inside * opacity * (colours - under)
+        return change + wanted.to(seen)[:, :, None, None] * inside * opacity * (colours - under)
 
     def placed(self, known: Tensor, measures: Tensor) -> Tensor:
         """Middle (x, y) and half of the side of the sprite, in -1 ... 1, by what is known and where the mask is: (B, 3)."""
@@ -66,11 +67,10 @@ class Sprite(nn.Module):
         half = torch.maximum(across[:, -1] - across[:, 0], down[:, -1] - down[:, 0]) / 2 + 0.02
         return torch.cat([middles + half[:, None] * off[:, :2], half[:, None] * off[:, 2:].clamp(-3, 3).exp()], dim=1)
 
-    def surroundings(self, seen: Tensor, under: Tensor, place: Tensor) -> Tensor:
-        """What a sprite at `place` (B, 3) knows of its surroundings, (B, `SURROUNDINGS`)."""
-        patch = resampled(under, similarity(place[:, 2:], place[:, :2]).to(under), CANVAS)
-        edges = [rows.mean((2, 3)) for rows in (patch[:, :, :EDGE], patch[:, :, -EDGE:])]
-        return torch.cat([seen.mean((2, 3)), place, *edges], dim=1)
+    def over(self, patch: Tensor, kind: Tensor, colour: Tensor, around: Tensor) -> Tensor:
+        """What lies under a sprite, (B, 3, c, c), with it; kind, colour and `surroundings` as `drawn` takes them."""
+        colours, opacity = self.drawn(kind, colour, around)
+        return patch + self.strength * opacity * (colours - patch)
 
     def drawn(self, kind: Tensor, colour: Tensor, surroundings: Tensor) -> tuple[Tensor, Tensor]:
         """Kind (B, kinds), colour (B, colours) and `surroundings` -> colours (B, 3, c, c) in about -1 ... 1 and opacity (B, 1, c, c)
@@ -83,3 +83,10 @@ class Sprite(nn.Module):
         opacity, own, shade = self.drawn_map_out(x).split([1, 3, 1], dim=1)
         gain, lift = self.light_map_out(style)[:, :, None, None].chunk(2, dim=1)
         return (own + shade * self.embed_paint(colour)[:, :, None, None]) * (1 + gain) + lift, opacity.sigmoid()
+
+
+def surroundings(mean: Tensor, place: Tensor, patch: Tensor) -> Tensor:
+    """What a sprite knows of its surroundings, (B, `SURROUNDINGS`): the mean colour of the whole picture (B, 3), its place (B, 3), and
+    the mean colours of the upper and the lower edge of what lies under it (B, 3, c, c)."""
+    edges = [rows.mean((2, 3)) for rows in (patch[:, :, :EDGE], patch[:, :, -EDGE:])]
+    return torch.cat([mean, place, *edges], dim=1)

@@ -20,6 +20,7 @@ from smartedit.data.asked import Asked, asked_of, recolour_words, smudged, turne
 from smartedit.data.mixture import Mixture
 from smartedit.data.sample import Batch, EditBatch, PictureBatch, TextBatch, pad_branches
 from smartedit.data.vision_language import knowledge_conversations, picture_turns
+from smartedit.errors import TrainingError
 from smartedit.models.mllm import EDIT_TOKENS
 from smartedit.models.object_head import DEEDS
 from smartedit.models.presets import get_preset
@@ -89,6 +90,23 @@ class Talk(Batch):
     where: Tensor
     whole: Tensor
     knowledge: TextBatch
+
+
+@dataclass
+class Newcomers(Batch):
+    """What comes in the place of things, as a sprite draws it: `kind` (B, kinds), `colour` (B, colours), one is 1; `mean` (B, 3),
+    `place` (B, 3), `under` and `shown` (B, 3, c, c) in -1 ... 1 (see `draw_replaced`). Of K pairs: `known` (K, n), the kinds that come
+    and that were there and the measures of what changes, these `measures` (K, m), and where what comes `stands` (K, 3)."""
+
+    kind: Tensor
+    colour: Tensor
+    mean: Tensor
+    place: Tensor
+    under: Tensor
+    shown: Tensor
+    known: Tensor
+    measures: Tensor
+    stands: Tensor
 
 
 @dataclass
@@ -210,6 +228,25 @@ def _some_pictures(shop: Workshop, rng: np.random.Generator, count: int) -> tupl
 
 def _packed(shop: Workshop, rows: list) -> TextBatch:
     return pad_branches(picture_start(shop.tokenizer), rows)
+
+
+def sprite(shop: Workshop, rng: np.random.Generator, batch: int) -> Newcomers:
+    """As many things drawn in others' place as pairs in which one takes another's place."""
+    stored = shop.train.replaced
+    if not {"kind", "comes"} <= stored.keys():
+        raise TrainingError("no pair puts one thing in another's place; build more pairs")
+    drawn, pairs = (rng.integers(len(stored[key]), size=batch) for key in ("kind", "comes"))
+
+    def some(key: str, rows: np.ndarray) -> Tensor:
+        return torch.from_numpy(stored[key][rows])
+
+    kind, was, comes = (F.one_hot(some(*which), len(KINDS)).float() for which in (("kind", drawn), ("was", pairs), ("comes", pairs)))
+    under, shown = (some(key, drawn).float() / 127.5 - 1 for key in ("under", "shown"))
+    measures = some("measures", pairs)
+    return Newcomers(
+        kind, F.one_hot(some("colour", drawn), len(PAINTS)).float(), some("mean", drawn), some("place", drawn), under, shown,
+        torch.cat([comes, was, measures], dim=1), measures, some("stands", pairs),
+    )  # fmt: skip
 
 
 def base(shop: Workshop, rng: np.random.Generator, batch: int) -> Painting:

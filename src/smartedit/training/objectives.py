@@ -18,6 +18,7 @@ from smartedit.conversation import CONTEXT_LENGTH
 from smartedit.data.sample import EditBatch, TextBatch
 from smartedit.models.mllm import MLLMOutput
 from smartedit.models.smartedit import Condition, Understanding
+from smartedit.models.sprite import surroundings
 from smartedit.models.unet import denoise
 from smartedit.training import lessons
 from smartedit.training.examine import pointing
@@ -44,6 +45,8 @@ NOISIEST = 0.9
 DROPOUT = 0.05
 #: Weight of `outlined`: it is much larger than the other losses of the painter, and only helps them.
 OUTLINE = 0.2
+#: Share of a thing that may be wrong where it counts as drawn right: that of the benchmark on the rendered world.
+WELL = 0.4
 #: Weight of `looks`: at 2 it is about as large as the loss of the words.
 LOOKING = 2.0
 #: Weight of pointing in `align`: it shall reach the QFormer, and not drown what the context says besides where.
@@ -159,6 +162,18 @@ def _sought(
 def _read(shop: Workshop, turns: TextBatch, features: Tensor) -> MLLMOutput:
     """One pass over pictures with several turns each."""
     return shop.mllm(turns.ids, features, turns.mask.long(), turns.labels, branch=turns.branch)
+
+
+def sprite(shop: Workshop, given: lessons.Newcomers, generator: Generator) -> Losses:
+    """Things are drawn over what lies under them, at their true places; and come to stand at these, by where the change is."""
+    head = shop.parts["object_head"].sprite
+    drawn = head.over(given.under, given.kind, given.colour, surroundings(given.mean, given.place, given.under))
+    left, change = drawn - given.shown, given.under - given.shown
+    stands = head.placed(given.known, given.measures)
+    half = given.stands[:, 2:]
+    off = torch.cat([(stands[:, :2] - given.stands[:, :2]) / half, (stands[:, 2:] / half).log()], dim=1)
+    losses = {"undone": undone(left, change).mean(), "undecided": undecided(left, change).mean(), "off": off.abs().sum(1).mean()}
+    return losses | {"~right": (undecided(left, change).detach() < WELL).float().mean()}
 
 
 def base(shop: Workshop, told: lessons.Painting, generator: Generator) -> Losses:

@@ -1,6 +1,6 @@
 """The recipe as a table: what each stage trains, at which rates, on how much; and how to run one or all.
 
-Foundations (what full size downloads): autoencoder, clip, language, base. The method: align (stage 1), joint (stage 2
+Foundations (what full size downloads): autoencoder, clip, language, sprite, base. The method: align (stage 1), joint (stage 2
 without BIM), edit (stage 2 with BIM). Every stage starts from the averaged weights of the stages above it.
 """
 
@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from smartedit.data.cache import Cache, build_cache, shard_pictures
 from smartedit.data.recoloured import draw_recoloured
+from smartedit.data.replaced import draw_replaced
 from smartedit.data.scenes import draw_scenes
 from smartedit.data.settings import draw_settings
 from smartedit.errors import TrainingError
@@ -65,6 +66,7 @@ STAGES = (
         samples=2_000_000,
         batch=64,
     ),
+    Stage("sprite", lessons.sprite, objectives.sprite, {"object_head": 3e-3}, samples=1_000_000, batch=64),
     Stage(
         "base",
         lessons.base,
@@ -87,7 +89,7 @@ STAGES = (
         "joint",
         lessons.edit,
         objectives.joint,
-        {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4, "object_head": 3e-3},
+        {"language_model": 2e-4, "qformer": 2e-4, "unet": 2e-4, "object_head": 1e-3},
         samples=500_000,
         told=objectives.told_edit,
     ),
@@ -95,7 +97,7 @@ STAGES = (
         "edit",
         lessons.edit,
         objectives.edit,
-        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 4e-4, "object_head": 3e-3},
+        {"language_model": 2e-4, "qformer": 2e-4, "bim": 2e-4, "unet": 4e-4, "object_head": 1e-3},
         samples=500_000,
         told=objectives.told_edit,
     ),
@@ -158,6 +160,7 @@ def prepare(
     cached = out / "cache" / "train"
     say(f"train: things of {draw_recoloured(data / 'train', cached, encode)} shards newly recoloured")
     say(f"train: {draw_settings(data / 'train', cached, encode, preset.view, patch)} shards newly drawn in other settings")
+    say(f"train: {draw_replaced(data / 'train', cached)} shards newly drawn with others in the place of things")
     first = first_scene(data / "train", "train")
     say(f"train: {draw_scenes(cached, scenes, preset.view, patch, first=first)} shards of scenes newly drawn")
     shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
@@ -236,7 +239,7 @@ def run_stage(
         shop.extra["pictures"] = shard_pictures(data / "train", AUTOENCODER_PICTURES)
     rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
     plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed)
-    if "object_head" in rates and not (out / stage.name / "state.pt").exists():
+    if stage.told and "object_head" in rates and not (out / stage.name / "state.pt").exists():
         _fit_hearing(shop, stage, min(plan.samples, HEARD), seed)
     run = Run(plan, shop.parts, out / stage.name)
 

@@ -112,7 +112,7 @@ def propose(op: str, group: str, scene: Scene, described: dict, split: str, rng:
         return edits.Resize(targets, float(rng.choice(FACTORS)))
     if op == "move":
         return edits.Move(targets, *_somewhere(described, targets, rng))
-    new = _new_object(things, scene, split, rng)
+    new = new_object(things, scene, split, rng)
     return new and edits.Replace(targets, *new, **mirror)
 
 
@@ -156,7 +156,7 @@ def _new_kind(scene: Scene, split: str, avoid: set[str], rng: np.random.Generato
     return kind, pick_colour(kind, _may_be(kind, scene.table, split), rng)
 
 
-def _new_object(things: list[Object], scene: Scene, split: str, rng: np.random.Generator) -> tuple[str, str] | None:
+def new_object(things: list[Object], scene: Scene, split: str, rng: np.random.Generator) -> tuple[str, str] | None:
     """What may stand in the place of the things: of another kind than all in the scene, and not too large for it."""
     avoid = {thing.kind for thing in scene.objects}
     for _ in range(8):
