@@ -8,8 +8,8 @@ import torch
 
 from smartedit.data.replaced import AROUND, OTHERS, THINGS, draw_replaced
 from smartedit.errors import SceneError
-from smartedit.models.similarity import MEASURES, resampled, similarity
-from smartedit.models.sprite import CANVAS
+from smartedit.models.similarity import MEASURES, measured
+from smartedit.models.sprite import CANVAS, cut_out
 from smartedit.training import lessons
 from smartedit.world.edits import Remove, Replace
 from smartedit.world.placing import screen_box
@@ -51,7 +51,7 @@ def test_squares_are_cut_out_of_what_rendering_gives(mini_run):
         at = torch.from_numpy(stored["place"][row])[None]
         for key, truth in (("under", gone), ("shown", changed)):
             x = torch.from_numpy(render(truth).picture).permute(2, 0, 1)[None].float()
-            cut = resampled(x, similarity(at[:, 2:], at[:, :2]), CANVAS)[0]
+            cut = cut_out(x, at)[0]
             assert (cut - torch.from_numpy(stored[key][row]).float()).abs().max() <= 0.51
         np.testing.assert_allclose(stored["mean"][row], render(before).picture.mean((0, 1)) / 127.5 - 1, atol=1e-4)
         assert np.abs(stored["shown"][row].astype(int) - stored["under"][row]).max() > 20
@@ -81,7 +81,7 @@ def test_a_lesson_holds_as_many_of_both(mini_run):
 
 
 def test_a_shard_is_drawn_once(mini_run):
-    assert draw_replaced(mini_run.data / "train", mini_run.out / "cache" / "train") == 0
+    assert draw_replaced(mini_run.data / "train", mini_run.out / "cache" / "train", cut_out, measured) == 0
 
 
 @pytest.mark.parametrize("key", ["under", "shown"])

@@ -50,7 +50,7 @@ class Sprite(nn.Module):
         under = seen + change
         with torch.no_grad():  # pictures with things somewhat out of place teach it to blur: it learns by `over` and `placed`
             place = self.placed(torch.cat([*kinds, measures], dim=1), measures)
-            patch = resampled(under, similarity(place[:, 2:], place[:, :2]).to(under), CANVAS)
+            patch = cut_out(under, place)
             colours, opacity = self.drawn(kinds[0], colour, surroundings(seen.mean((2, 3)), place, patch))
             shown = torch.cat([colours, self.strength * opacity], dim=1).to(seen)
         shrink = 1 / place[:, 2:]
@@ -83,6 +83,11 @@ class Sprite(nn.Module):
         opacity, own, shade = self.drawn_map_out(x).split([1, 3, 1], dim=1)
         gain, lift = self.light_map_out(style)[:, :, None, None].chunk(2, dim=1)
         return (own + shade * self.embed_paint(colour)[:, :, None, None]) * (1 + gain) + lift, opacity.sigmoid()
+
+
+def cut_out(pictures: Tensor, places: Tensor) -> Tensor:
+    """The squares of pictures (B, 3, H, W) in which sprites at `places` (B, 3) are drawn: (B, 3, c, c), c = `CANVAS`."""
+    return resampled(pictures, similarity(places[:, 2:], places[:, :2]).to(pictures), CANVAS)
 
 
 def surroundings(mean: Tensor, place: Tensor, patch: Tensor) -> Tensor:

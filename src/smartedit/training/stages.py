@@ -24,6 +24,8 @@ from smartedit.data.scenes import draw_scenes
 from smartedit.data.settings import draw_settings
 from smartedit.errors import TrainingError
 from smartedit.models.presets import get_preset
+from smartedit.models.similarity import measured
+from smartedit.models.sprite import cut_out
 from smartedit.training import lessons, objectives
 from smartedit.training.examine import examine
 from smartedit.training.loop import Plan, Report, Run
@@ -160,7 +162,7 @@ def prepare(
     cached = out / "cache" / "train"
     say(f"train: things of {draw_recoloured(data / 'train', cached, encode)} shards newly recoloured")
     say(f"train: {draw_settings(data / 'train', cached, encode, preset.view, patch)} shards newly drawn in other settings")
-    say(f"train: {draw_replaced(data / 'train', cached)} shards newly drawn with others in the place of things")
+    say(f"train: {draw_replaced(data / 'train', cached, cut_out, measured)} shards newly drawn with others in the place of things")
     first = first_scene(data / "train", "train")
     say(f"train: {draw_scenes(cached, scenes, preset.view, patch, first=first)} shards of scenes newly drawn")
     shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
