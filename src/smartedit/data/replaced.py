@@ -31,7 +31,6 @@ AROUND = 1.1
 
 _KINDS, _COLOURS = list(NOUNS), list(COLOURS)
 
-
 #: Cuts squares at places (B, 3) out of pictures (B, 3, H, W), and measures masks (B, 1, H, W), as a sprite is drawn and placed by.
 Cut = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 Measure = Callable[[torch.Tensor], torch.Tensor]
@@ -41,8 +40,9 @@ def draw_replaced(shards: Path, out: Path, cut: Cut, measure: Measure, processes
     """Add what comes in the place of things of every training shard to a cache folder; returns how many shards were added.
 
     Other processes must be able to import `cut` and `measure`. Of N that are drawn: `kind`, `colour` (N,), numbers of these; `place`
-    (N, 3), middle and half of the side of the sprite, in -1 ... 1; `mean` (N, 3), colour of the whole picture before; `under`, `shown` (N, 3, c, c) uint8, without and with it. Of M
-    pairs: `measures` (M, n) of what changes, kinds `was`, `comes` (M,), `stands` (M, 3), the place.
+    (N, 3), middle and half of the side of the sprite, in -1 ... 1; `mean` (N, 3), colour of the whole picture before; `under`, `shown`
+    (N, 3, c, c) uint8, without and with it. Of M pairs: `measures` (M, n) of what changes, kinds `was`, `comes` (M,), `stands` (M, 3),
+    the place.
     """
     paths = [(path, out / f"{REPLACED}-{path.stem}.npz") for path in shards_of(shards)]
     missing = [(path, end, cut, measure) for path, end in paths if not end.exists()]
@@ -52,7 +52,6 @@ def draw_replaced(shards: Path, out: Path, cut: Cut, measure: Measure, processes
 
 
 def _draw_shard(path: Path, end: Path, cut: Cut, measure: Measure) -> None:
-    torch.set_num_threads(1)  # there is a process for every core
     rows = parquet.read_table(path, columns=["seed", "scene", "before", "mask", "op", "edit"]).to_pylist()
     drawn = [one for row in {row["seed"]: row for row in rows}.values() for one in _drawn(row, cut)]
     stands = [one for row in rows if row["op"] == "replace" for one in _stands(row, measure)]
