@@ -68,14 +68,15 @@ class Sprite(nn.Module):
         return torch.cat([middles + half[:, None] * off[:, :2], half[:, None] * off[:, 2:].clamp(-3, 3).exp()], dim=1)
 
     def over(self, patch: Tensor, kind: Tensor, colour: Tensor, around: Tensor) -> Tensor:
-        """What lies under a sprite, (B, 3, c, c), with it; kind, colour and `surroundings` as `drawn` takes them."""
+        """What lies under a sprite, (B, 3, c, c), with it; kind, colour and surroundings as `drawn` takes them."""
         colours, opacity = self.drawn(kind, colour, around)
         return patch + self.strength * opacity * (colours - patch)
 
-    def drawn(self, kind: Tensor, colour: Tensor, surroundings: Tensor) -> tuple[Tensor, Tensor]:
-        """Kind (B, kinds), colour (B, colours) and `surroundings` -> colours (B, 3, c, c) in about -1 ... 1 and opacity (B, 1, c, c)
-        in 0 ... 1, c = `CANVAS`. Every pixel has a colour of its own and a share of the colour asked for, all in one light."""
-        style = self.style(surroundings)
+    def drawn(self, kind: Tensor, colour: Tensor, around: Tensor) -> tuple[Tensor, Tensor]:
+        """Kind (B, kinds), colour (B, colours) and what is `around` (`surroundings`) -> colours (B, 3, c, c) in about -1 ... 1 and
+        opacity (B, 1, c, c) in 0 ... 1, c = `CANVAS`. Every pixel has a colour of its own and a share of the colour asked for, all in
+        one light."""
+        style = self.style(around)
         code = torch.cat([3 * self.embed_kind(kind), self.embed_tone(colour), style], dim=1)
         x = self.first(code).unflatten(1, (-1, FIRST, FIRST))
         for convolution in self.grow:
