@@ -65,6 +65,22 @@ def test_pairs_know_their_scene_and_each_other(mini_run):
         assert row[0] == pair and len(row) == 2 and {cache.scene_of(p) for p in row} == {scene}
 
 
+def test_what_is_meant_is_what_the_picture_shows_of_the_targets(mini_run):
+    cache = mini_run.shop.train
+    assert len(mini_run.pairs) <= len(cache.pairs)
+    batch = cache.edits(range(len(mini_run.pairs)))
+    assert batch.meant.shape == (len(mini_run.pairs), 1, 256, 256) and batch.meant.dtype == torch.bool
+    known = 0
+    for pair, meant in zip(mini_run.pairs, batch.meant[:, 0].numpy(), strict=True):
+        named = pair.edit.get("target", [])
+        ids = [thing["id"] for thing in pair.scene["objects"]]
+        numbers = [ids.index(id) + 1 for id in ([named] if isinstance(named, str) else named)]
+        sign = -1 if pair.edit.get("mirror") else 1
+        np.testing.assert_array_equal(meant, np.isin(pair.region_ids, [sign * number for number in numbers]))
+        known += bool(numbers)
+    assert 0 < known < len(mini_run.pairs)
+
+
 def test_no_pairs_are_an_empty_batch(mini_run, tmp_path):
     """Also where the first shard is one of scenes, which has no pairs at all."""
     folder = shutil.copytree(mini_run.out / "cache" / "train", tmp_path / "cache")

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import avg_pool2d
 
 from smartedit.data.asked import recolour_words
 from smartedit.data.recoloured import COLOURS_EACH, THINGS, draw_recoloured
@@ -51,6 +52,7 @@ def test_pairs_change_where_they_say_and_as_they_say(mini_run):
     assert batch.source.shape == batch.target.shape == (24, 128, 16, 16) and batch.region.shape == (24, 1, 16, 16)
     change = shop.brush.pixels(batch.target - batch.source).abs().amax(1, keepdim=True)
     assert (change.amax((1, 2, 3)) > 0.05).all() and (change[batch.region == 0] < 0.2).all()
+    assert batch.meant.flatten(1).any(1).all() and (batch.region[avg_pool2d(batch.meant.float(), 16) > 0.9] > 0).all()
     for reply in batch.reply:
         (thing,), new = parse_reply(reply), reply.split(" : recolour ")[1].removesuffix(" .")
         assert thing["colour"] in COLOURS and new in COLOURS and thing["colour"] != new

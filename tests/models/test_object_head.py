@@ -20,13 +20,13 @@ def head() -> ObjectHead:
 
 
 @pytest.fixture
-def given() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Colours, change and mask of two pictures of 4 x 4 cells of 16 x 16 pixels, and three vectors told of each."""
+def given() -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Colours, change and both masks of two pictures of 4 x 4 cells of 16 x 16 pixels, and three vectors told of each."""
     torch.manual_seed(1)
     seen, change = torch.rand(2, 2, 3, 256, 4, 4) - 0.5
     mask = torch.zeros(2, 256, 4, 4)
     mask[:, :, 1:3, 1:3] = 1
-    return seen, change, mask, torch.zeros(2, 3, WORDS)
+    return seen, change, mask, mask.clone(), torch.zeros(2, 3, WORDS)
 
 
 def listening(head: ObjectHead) -> ObjectHead:
@@ -40,28 +40,38 @@ def listening(head: ObjectHead) -> ObjectHead:
 
 
 def test_a_new_one_changes_no_bit(head, given):
-    seen, change, mask, told = given
+    seen, change, mask, meant, told = given
     wanted = pixel_shuffle((change * mask[:, None]).flatten(1, 2), 16)
-    assert torch.equal(head(seen, change, mask, told + 1), wanted)
+    assert torch.equal(head(seen, change, mask, meant, told + 1), wanted)
 
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_what_is_done_decides_who_acts(head, given, deed):
     """Outside of the mask, which a palette never leaves, only a thing that grows and one that comes are seen."""
-    seen, change, mask, told = given
+    seen, change, mask, meant, told = given
     told[:, -1, DEEDS.index(deed)] = 1
     head.warp.map_out.bias.data[2] = 0.4
     head.sprite.place_map_out.bias.data[2] = 1.0
-    after = listening(head)(seen, change, mask, told)
+    after = listening(head)(seen, change, mask, meant, told)
     assert after.shape == (2, 3, 64, 64)
     outside = pixel_shuffle(mask, 16)[:, 0] == 0
     assert (after.abs().amax(1)[outside].max() > 0.01) == (deed in ("replace", "bigger", "smaller"))
 
 
+def test_what_is_meant_says_where_the_new_thing_stands(head, given):
+    """In the lower right corner, although it is the middle that changes."""
+    seen, change, mask, meant, told = given
+    told[:, -1, DEEDS.index("replace")] = 1
+    corner = torch.zeros_like(meant)
+    corner[:, :, 3, 3] = 1
+    in_middle, in_corner = (listening(head)(seen, change, mask, where, told)[..., 50:62, 50:62] for where in (meant, corner))
+    assert (in_middle == 0).all() and (in_corner != 0).any(1).all()
+
+
 def test_every_picture_is_told_its_own(head, given):
-    seen, change, mask, told = given
+    seen, change, mask, meant, told = given
     told[0, -1, DEEDS.index("replace")] = told[1, -1, DEEDS.index("bigger")] = 1
-    both = listening(head)(seen, change, mask, told)
+    both = listening(head)(seen, change, mask, meant, told)
     for row in (0, 1):
         alone = head(*(part[row : row + 1] for part in given))
         torch.testing.assert_close(alone, both[row : row + 1], atol=1e-5, rtol=1e-5)
@@ -70,13 +80,13 @@ def test_every_picture_is_told_its_own(head, given):
 @pytest.mark.parametrize(("height", "width"), [(2, 4), (4, 1)])
 def test_pictures_need_not_be_squares(head, given, height, width):
     """A part of a square is changed as it is in the square, where the rest of that is empty."""
-    seen, change, mask, told = given
+    seen, change, mask, meant, told = given
     told[:, -1, DEEDS.index("replace")] = told[:, -1, DEEDS.index("bigger")] = 1
     part = tuple(slice((4 - cells) // 2, (4 - cells) // 2 + cells) for cells in (height, width))
     pixels = tuple(slice(16 * cells.start, 16 * cells.stop) for cells in part)
     empty = torch.ones(4, 4, dtype=torch.bool)
     empty[part] = False
-    square = [x.masked_fill(empty, 0) for x in (seen, change, mask)]
+    square = [x.masked_fill(empty, 0) for x in (seen, change, mask, meant)]
     torch.nn.init.zeros_(listening(head).palette.map_out.weight)  # a palette knows all of a picture's colours
     whole = head(*square, told)
     found = head(*(x[..., part[0], part[1]] for x in square), told)
@@ -93,7 +103,7 @@ def test_what_is_said_does_not_learn_to_be_heard(head, given):
 
 
 def test_half_precision_is_close(head, given):
-    given[3][:, -1, DEEDS.index("replace")] = 1
+    given[-1][:, -1, DEEDS.index("replace")] = 1
     wide = listening(head)(*given)
     half = head.half()(*(part.half() for part in given))
     assert half.dtype == torch.float16

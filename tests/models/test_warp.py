@@ -31,6 +31,7 @@ def asked(mask: Tensor, factor: float, wanted: float = 1.0) -> dict:
     return {
         "known": torch.zeros(1, 3), "wanted": torch.full((1, 1), wanted), "growth": torch.full((1, 1), math.log(factor)),
         "measures": measured(mask), "seen": seen, "change": torch.zeros_like(seen), "mask": mask,
+        "meant": mask,
     }  # fmt: skip
 
 
@@ -58,3 +59,13 @@ def test_no_factor_is_absurd(warp):
     warp.map_out.bias.data[3:] = 1.0
     mask = disc(0.0, 0.0, 0.3)
     torch.testing.assert_close(warp(**asked(mask, 1e9)), warp(**asked(mask, math.exp(MOST))))
+
+
+def test_what_is_meant_lands_and_the_rest_keeps_its_change(warp):
+    warp.map_out.bias.data[4] = 1.0  # pasted, not filled in
+    small, patch = disc(0.1, 0.0, 0.2), disc(0.1, 0.0, 0.6)
+    given = asked(small, 1.5) | {"mask": patch, "change": torch.full((1, 3, SIDE, SIDE), 0.25)}
+    after = warp(**given)[:, :1]
+    landed, beside = disc(0.1, -0.1, 0.24) > 0, (patch > 0) & (disc(0.1, -0.1, 0.4) == 0)
+    assert (given["seen"][:, :1] + after - 0.5)[landed].abs().mean() < 0.05
+    assert (after[beside] == 0.25).all() and (after[(patch == 0)] == 0).all()

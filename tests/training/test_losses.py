@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from smartedit.training.losses import (
     astray,
+    changing,
     contrast,
     draw_timesteps,
     drop_conditions,
@@ -47,9 +48,10 @@ def test_outlined_wants_masks_where_pixels_change():
     change[:, 1, :, :8] = -0.5  # green falls in the upper half
     wanted = torch.zeros(2, 16, 16, 16)
     wanted[:, :, :8] = 1
-    right, wrong = (outlined(30 * (2 * mask - 1), change.flatten(1, 2)) for mask in (wanted, 1 - wanted))
+    assert torch.equal(changing(change.flatten(1, 2)), wanted)
+    right, wrong = (outlined(30 * (2 * mask - 1), wanted) for mask in (wanted, 1 - wanted))
     assert (right < 1e-6).all() and (wrong > 30).all()
-    undecided_mask = outlined(torch.zeros_like(wanted), change.flatten(1, 2))
+    undecided_mask = outlined(torch.zeros_like(wanted), wanted)
     assert ((0.69 * 1.9 < undecided_mask) & (undecided_mask < 0.70 * 2)).all()  # twice as many pixels as change, ln 2 each
 
 

@@ -61,8 +61,13 @@ def ask(described: dict, cover: np.ndarray, rng: np.random.Generator, split: str
 
 def recolour_words(described: dict, id: str, colour: str, rng: np.random.Generator) -> str | None:
     """A training instruction to give one thing of a scene another colour; None where no words were found."""
+    return one_thing_words(described, Recolour((id,), colour), rng)
+
+
+def one_thing_words(described: dict, edit, rng: np.random.Generator) -> str | None:
+    """A training instruction for an edit of one thing of a scene; None where no words were found."""
     group = weighted({g: w for g, w in possible_groups(described).items() if g in _ONE_THING}, rng)
-    told = instruct(Scene.from_json(described), Recolour((id,), colour), rng, group, described=described)
+    told = instruct(Scene.from_json(described), edit, rng, group, described=described)
     return told and told.words
 
 

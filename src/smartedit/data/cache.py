@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -20,7 +21,11 @@ from PIL import Image
 
 from smartedit.data.sample import EditBatch, PictureBatch
 from smartedit.errors import TrainingError
+from smartedit.world.edit_json import edit_from_json
+from smartedit.world.render import Rendered, mirror_masks, object_masks
 from smartedit.world.replies import located
+from smartedit.world.scene import Scene
+from smartedit.world.shards import IDS_OFFSET
 
 #: A patch belongs to an object that covers this share of it, and to nothing when all objects cover less than the second.
 OWNED, EMPTY = 0.35, 0.1
@@ -92,7 +97,8 @@ def _encode_shard(path: Path, out: Path, encode, view_size: int, patch: int) -> 
     rows = parquet.read_table(path).to_pylist()
     for row in rows:
         row |= {key: read_png(row[key])[..., :3] for key in ("before", "after")}
-        row |= {"mask": read_png(row["mask"]) > 0, "region_ids": read_png(row["region_ids"]).astype(int) - 128}
+        row |= {"mask": read_png(row["mask"]) > 0, "region_ids": read_png(row["region_ids"]).astype(int) - IDS_OFFSET}
+        row["edit"] = json.loads(row["edit"])
     encode_pairs(rows, out / f"{path.stem}.npz", encode, view_size, patch)
 
 
@@ -107,6 +113,7 @@ def encode_pairs(rows: list[dict], end: Path, encode: Callable[[torch.Tensor], t
         "view": _views(before, view_size),
         "cover": np.stack([coverage(row["region_ids"], view_size // patch) for row in firsts]),
         "region": np.stack([share(row["mask"], CELLS) for row in rows]),
+        "meant": np.stack([packed(_meant(row)) for row in rows]),
         "scene": np.array([scenes[row["scene"]] for row in rows], np.int32),
     }
     words = {
@@ -115,6 +122,26 @@ def encode_pairs(rows: list[dict], end: Path, encode: Callable[[torch.Tensor], t
     }
     end.with_suffix(".json").write_text(json.dumps(words))
     write_arrays(end, **arrays)
+
+
+def _meant(row: dict) -> np.ndarray:
+    """Which pixels, bool (H, W), of a pair's picture show what the edit has as targets; none where it has no targets."""
+    edit, rendered = edit_from_json(row["edit"]), Rendered(row["before"], row["region_ids"])
+    masks = mirror_masks if getattr(edit, "mirror", False) else object_masks
+    shown = masks(Scene.from_json(json.loads(row["scene"])), rendered)
+    return np.logical_or.reduce([np.zeros(rendered.ids.shape, bool), *(shown[id] for id in getattr(edit, "targets", ()))])
+
+
+def packed(mask: np.ndarray) -> np.ndarray:
+    """A mask, bool (H, W), as bits: uint8 (H * W / 8,)."""
+    return np.packbits(mask)
+
+
+def _unpacked(rows: np.ndarray) -> torch.Tensor:
+    """Square masks (B, n) of `packed` as bool (B, 1, H, H)."""
+    bits = torch.from_numpy(np.unpackbits(rows, axis=1)).bool()
+    side = math.isqrt(bits.shape[1])
+    return bits.view(-1, 1, side, side)
 
 
 def write_arrays(end: Path, **arrays: np.ndarray) -> None:
@@ -226,7 +253,7 @@ class Cache:
                 places = [("target", len(self.arrays) - 1, row * others + k) for k in range(others)]
                 scene = scene_of[thing["seed"]]
                 here = ("source", *self._scene_at[scene])
-                self.things.append({**thing, "scene": scene, "pictures": [here, *places], "region": (len(self.arrays) - 1, row)})
+                self.things.append({**thing, "scene": scene, "pictures": [here, *places], "row": (len(self.arrays) - 1, row)})
 
     @cached_property
     def replaced(self) -> dict[str, np.ndarray]:
@@ -257,17 +284,18 @@ class Cache:
 
     def _recolourings(self, rows: list[tuple[dict, int, int]]) -> EditBatch:
         """Things with the numbers of their old and new colours as pairs."""
-        sources, targets, regions, views, replies = [], [], [], [], []
+        sources, targets, regions, meant, views, replies = [], [], [], [], [], []
         for thing, old, new in rows:
             sources.append(self._one(*thing["pictures"][old]))
             targets.append(self._one(*thing["pictures"][new]))
-            regions.append(self._one("region", *thing["region"]))
+            regions.append(self._one("region", *thing["row"]))
+            meant.append(self._one("meant", *thing["row"]))
             views.append(self._one("view", *self._scene_at[thing["scene"]]))
             told = next(t for t in self.scenes[thing["scene"]]["objects"] if t["id"] == thing["id"])
             replies.append(f"{located({**told, 'colour': thing['colours'][old]})} : recolour {thing['colours'][new]} .")
         source, target = (torch.from_numpy(np.stack(rows)).float() for rows in (sources, targets))
         region = torch.from_numpy(np.stack(regions))[:, None].float() / 255
-        return EditBatch(source, target, region, torch.from_numpy(np.stack(views)), list(replies), replies)
+        return EditBatch(source, target, region, _unpacked(np.stack(meant)), torch.from_numpy(np.stack(views)), list(replies), replies)
 
     def _one(self, key: str, shard: int, row: int) -> np.ndarray:
         return self.arrays[shard][key][row]
@@ -281,6 +309,7 @@ class Cache:
             source=self._gather("source", scenes).float(),
             target=self._gather("target", rows).float(),
             region=self.regions(indices),
+            meant=_unpacked(self._gather("meant", rows).numpy()),
             view=self._gather("view", scenes),
             instruction=[w["instruction"] for w in words],
             reply=[w["reply"] for w in words],
@@ -292,6 +321,10 @@ class Cache:
         cover = self._gather("cover", rows)
         patches = torch.from_numpy(owners(cover.numpy()))
         return PictureBatch(self._gather("view", rows), patches, cover, [self.scenes[i] for i in indices])
+
+    def sources(self, indices) -> torch.Tensor:
+        """Latents (B, C, h, w) of the scenes with these indices, all of which have pairs."""
+        return self._gather("source", [self._scene_at[i] for i in indices]).float()
 
     def regions(self, indices) -> torch.Tensor:
         """How much of each latent cell the pairs with these indices change, (B, 1, h, w) in 0 ... 1."""

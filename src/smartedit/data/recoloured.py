@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow.parquet as parquet
 import torch
 
-from smartedit.data.cache import CELLS, RECOLOURED, latents_of, read_png, shards_of, share, write_arrays
+from smartedit.data.cache import CELLS, RECOLOURED, latents_of, packed, read_png, shards_of, share, write_arrays
 from smartedit.world.edits import Recolour, changed_region
 from smartedit.world.engine import in_order
-from smartedit.world.render import Rendered, coloured_by, repaint
+from smartedit.world.render import Rendered, coloured_by, object_masks, repaint
 from smartedit.world.sampling import allowed
 from smartedit.world.scene import Scene
+from smartedit.world.shards import IDS_OFFSET
 
 #: Things of a scene that are drawn in other colours, and in how many; how many pixels must be seen of one.
 THINGS, COLOURS_EACH, SEEN = 2, 3, 100
@@ -32,28 +33,34 @@ def draw_recoloured(
     paths = [(path, out / f"{RECOLOURED}-{path.stem}.npz") for path in shards_of(shards)]
     missing = [(path, end) for path, end in paths if not end.exists()]
     drawn = in_order(_draw_shard, ((path,) for path, _ in missing), processes if len(missing) > 1 else 1)
-    for (_, end), (things, pictures, regions) in zip(missing, drawn, strict=True):
+    for (_, end), (things, pictures, places) in zip(missing, drawn, strict=True):
         end.with_suffix(".json").write_text(json.dumps(things))
-        write_arrays(end, target=latents_of(pictures, encode), region=regions)
+        write_arrays(end, target=latents_of(pictures, encode), **places)
     return len(missing)
 
 
-def _draw_shard(path: Path) -> tuple[list[dict], np.ndarray, np.ndarray]:
+def _draw_shard(path: Path) -> tuple[list[dict], np.ndarray, dict[str, np.ndarray]]:
     """Things (scene seed, id, the colours they come in, the first one being the scene's), `COLOURS_EACH` pictures of each,
-    and what changes among these, by latent cell."""
+    what changes among these, by latent cell, and which pixels show each."""
     rows = parquet.read_table(path, columns=["seed", "scene", "before", "region_ids"]).to_pylist()
-    things, pictures, regions = [], [], []
+    things, pictures, regions, meant = [], [], [], []
     for row in {row["seed"]: row for row in rows}.values():
         described = json.loads(row["scene"])
-        rendered = Rendered(read_png(row["before"])[..., :3], read_png(row["region_ids"]).astype(int) - 128)
+        rendered = Rendered(read_png(row["before"])[..., :3], read_png(row["region_ids"]).astype(int) - IDS_OFFSET)
+        masks = object_masks(Scene.from_json(described), rendered)
         for id, colours in _some_things(described, np.random.default_rng(row["seed"])):
             new = [_recoloured(Scene.from_json(described), rendered, id, colour) for colour in colours[1:]]
             changed = np.logical_or.reduce([changed_region(rendered.picture, picture) for picture in new])
             things.append({"seed": row["seed"], "id": id, "colours": colours})
             pictures += new
             regions.append(share(changed, CELLS))
+            meant.append(packed(masks[id]))
     side = read_png(rows[0]["before"]).shape[0]
-    return things, np.array(pictures, np.uint8).reshape(-1, side, side, 3), np.array(regions, np.uint8).reshape(-1, CELLS, CELLS)
+    places = {
+        "region": np.array(regions, np.uint8).reshape(-1, CELLS, CELLS),
+        "meant": np.array(meant, np.uint8).reshape(-1, side**2 // 8),
+    }
+    return things, np.array(pictures, np.uint8).reshape(-1, side, side, 3), places
 
 
 def _some_things(described: dict, rng: np.random.Generator) -> list[tuple[str, list[str]]]:

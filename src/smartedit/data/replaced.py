@@ -1,7 +1,7 @@
 """Things of shards with others in their place: only around these is anything painted, and they are cut out as a sprite draws them.
 
-What comes in another's place is the usual thing of its kind and colour, so a few pictures of each are enough to learn to draw it. Where
-it comes to stand is learned from the pairs of the shards.
+What comes in another's place is the usual thing of its kind and colour, so a few pictures of each are enough to learn to draw it, and
+where it comes to stand.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import numpy as np
 import pyarrow.parquet as parquet
 import torch
 
+from smartedit.data.asked import one_thing_words
 from smartedit.data.cache import REPLACED, read_png, shards_of, write_arrays
-from smartedit.world.edit_json import edit_from_json
 from smartedit.world.edits import Remove, Replace
 from smartedit.world.engine import in_order
 from smartedit.world.lexicon import NOUNS
 from smartedit.world.placing import screen_box
 from smartedit.world.proposals import new_object
-from smartedit.world.render import repaint
+from smartedit.world.render import Rendered, object_masks, repaint
 from smartedit.world.scene import COLOURS, Object, Scene
+from smartedit.world.shards import IDS_OFFSET
 
 #: Things of a scene in whose place others are put, and how many; how many pixels must be seen of one.
 THINGS, OTHERS, SEEN = 2, 3, 100
@@ -41,8 +42,8 @@ def draw_replaced(shards: Path, out: Path, cut: Cut, measure: Measure, processes
 
     Other processes must be able to import `cut` and `measure`. Of N that are drawn: `kind`, `colour` (N,), numbers of these; `place`
     (N, 3), middle and half of the side of the sprite, in -1 ... 1; `mean` (N, 3), colour of the whole picture before; `under`, `shown`
-    (N, 3, c, c) uint8, without and with it. Of M pairs: `measures` (M, n) of what changes, kinds `was`, `comes` (M,), `stands` (M, 3),
-    the place.
+    (N, 3, c, c) uint8, without and with it; `was` (N,), number of the kind of the thing that was there, and `measures` (N, n) of which
+    pixels show that.
     """
     paths = [(path, out / f"{REPLACED}-{path.stem}.npz") for path in shards_of(shards)]
     missing = [(path, end, cut, measure) for path, end in paths if not end.exists()]
@@ -52,22 +53,20 @@ def draw_replaced(shards: Path, out: Path, cut: Cut, measure: Measure, processes
 
 
 def _draw_shard(path: Path, end: Path, cut: Cut, measure: Measure) -> None:
-    rows = parquet.read_table(path, columns=["seed", "scene", "before", "mask", "op", "edit"]).to_pylist()
-    drawn = [one for row in {row["seed"]: row for row in rows}.values() for one in _drawn(row, cut)]
-    stands = [one for row in rows if row["op"] == "replace" for one in _stands(row, measure)]
-    write_arrays(end, **_stacked(drawn), **_stacked(stands))
+    rows = parquet.read_table(path, columns=["seed", "scene", "before", "region_ids"]).to_pylist()
+    drawn = [one for row in {row["seed"]: row for row in rows}.values() for one in _drawn(row, cut, measure)]
+    write_arrays(end, **{key: np.stack([one[key] for one in drawn]) for key in (drawn[0] if drawn else ())})
 
 
-def _stacked(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {key: np.stack([row[key] for row in rows]) for key in (rows[0] if rows else ())}
-
-
-def _drawn(row: dict, cut: Cut) -> list[dict[str, np.ndarray]]:
+def _drawn(row: dict, cut: Cut, measure: Measure) -> list[dict[str, np.ndarray]]:
     """Some others in the place of some well seen things of a scene."""
     described, before = json.loads(row["scene"]), read_png(row["before"])[..., :3]
     scene, rng = Scene.from_json(described), np.random.default_rng([row["seed"], 19])
+    masks = object_masks(scene, Rendered(before, read_png(row["region_ids"]).astype(int) - IDS_OFFSET))
     seen = [thing["id"] for thing in described["objects"] if thing["visible"] >= SEEN]
-    return [one for id in rng.permutation(seen)[:THINGS] for one in _others(scene, before, str(id), cut, rng)]
+    chosen = [str(id) for id in rng.permutation(seen)[:THINGS]]
+    places = {id: measure(torch.from_numpy(masks[id]).float()[None, None])[0].numpy() for id in chosen}
+    return [one | {"measures": places[id]} for id in chosen for one in _others(scene, before, id, cut, rng)]
 
 
 def _others(scene: Scene, before: np.ndarray, id: str, cut: Cut, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
@@ -81,6 +80,7 @@ def _others(scene: Scene, before: np.ndarray, id: str, cut: Cut, rng: np.random.
     mean = (before.mean((0, 1)) / 127.5 - 1).astype(np.float32)
     return [
         {
+            "was": np.array(_KINDS.index(scene[id].kind)),
             "kind": np.array(_KINDS.index(thing.kind)),
             "colour": np.array(_COLOURS.index(thing.colour)),
             "place": place,
@@ -92,16 +92,16 @@ def _others(scene: Scene, before: np.ndarray, id: str, cut: Cut, rng: np.random.
     ]
 
 
-def _stands(row: dict, measure: Measure) -> list[dict[str, np.ndarray]]:
-    """Where the new thing of a pair stands; nothing where there are several, or images in the mirror."""
-    edit, scene = edit_from_json(json.loads(row["edit"])), Scene.from_json(json.loads(row["scene"]))
-    if edit.mirror or len(edit.targets) > 1:
-        return []
-    new = _newcomer(scene, edit.apply(scene))
-    mask = torch.from_numpy(read_png(row["mask"]) > 0).float()[None, None]
-    kinds = {"was": scene[edit.targets[0]].kind, "comes": new.kind}
-    numbers = {key: np.array(_KINDS.index(kind)) for key, kind in kinds.items()}
-    return [{"measures": measure(mask)[0].numpy(), **numbers, "stands": _place(scene, new)}]
+def ask_replaced(described: dict, rng: np.random.Generator) -> tuple[str, np.ndarray] | None:
+    """A training instruction to put another in the place of a well seen thing of a scene, which nobody carries out, and the place of
+    that, (3,); None where there is no such thing, or no words were found."""
+    scene = Scene.from_json(described)
+    seen = [thing["id"] for thing in described["objects"] if thing["visible"] >= SEEN]
+    id = str(rng.choice(seen)) if seen else None
+    new = id and new_object([scene[id]], scene, "train", rng)
+    edit = new and Replace((id,), *new)
+    words = edit and one_thing_words(described, edit, rng)
+    return (words, _place(scene, _newcomer(scene, edit.apply(scene)))) if words else None
 
 
 def _newcomer(scene: Scene, changed: Scene) -> Object:

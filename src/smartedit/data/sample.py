@@ -26,12 +26,14 @@ class EditBatch(Batch):
     """Pairs of pictures with the words that lead from one to the other.
 
     source, target: (B, C, h, w) latents; region: (B, 1, h, w), share of each cell that truly changes, 0 ... 1;
+    meant: (B, 1, H, W) bool, which pixels of the source show what the words mean, none where they mean no thing in it;
     view: (B, 3, V, V) uint8, the source as the vision tower sees it.
     """
 
     source: torch.Tensor
     target: torch.Tensor
     region: torch.Tensor
+    meant: torch.Tensor
     view: torch.Tensor
     instruction: list[str]
     reply: list[str]

@@ -1,6 +1,7 @@
 """What the outputs of tiny's UNet do to the source: something new, other colours, and where exactly.
 
-The UNet sees cells of a patch each. An outline runs through them, so every cell also says which of its pixels it means.
+The UNet sees cells of a patch each. Outlines run through them, so every cell also says which of its pixels change, and which show
+the thing that is meant.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from .object_head import ObjectHead
 #: Amounts of affine maps of red, green and blue: nine add the red, green or blue of a pixel to its red, green or blue, three
 #: add one to all reds, greens or blues.
 DYES = 12
-#: How many rows and columns of a cell its mask has, how many outputs follow these (one a colour), and how strong these are.
+#: How many rows and columns of a cell a mask has, how many outputs follow these (one a colour), and how strong these are.
 FINE, COLOURS, TINT = 4, 3, 8.0
+#: Outputs of one mask and of both.
 MASK = FINE**2 + COLOURS
+MASKS = 2 * MASK
 
 
 class Brush:
@@ -25,15 +28,17 @@ class Brush:
 
     Outputs, in this order: `new`, latents to put there (C); `gates`, how much of these, one a channel, the last one for all
     channels that follow (fine detail, as latents are ordered by variance); `dyes` (`DYES`), how much of every map of colours is
-    added to the source before, as far as the first gate is open; a mask (`MASK`), which pixels all of that happens to:
+    added to the source before, as far as the first gate is open; and two masks (`MASKS`). The first is which pixels all of that
+    happens to:
 
         painted = dyed + gate * (new - dyed),  target = source + mask * (painted - source)
 
     so that copying costs nothing, removing needs no negative of what is removed, and a new colour keeps the detail. The mask of
     a cell has `FINE` x `FINE` values, interpolated, and adds to these what a weight for each colour makes of every pixel: an
-    outline is where colours change (local affine models, as in bilateral guided upsampling).
+    outline is where colours change (local affine models, as in bilateral guided upsampling). The second is which pixels of the
+    source show what is meant: less than what changes, as that has a shadow and makes room for something else.
 
-    An object head then says what is one answer for the whole mask: in which colours, how large, and what comes in its place.
+    An object head then says what is one answer for the whole thing: in which colours, how large, and what comes in its place.
     """
 
     def __init__(self, vae: PatchAutoencoder, head: ObjectHead | None = None) -> None:
@@ -44,24 +49,29 @@ class Brush:
         self._mean = vae.mean.float()[:, None, None]
 
     def __call__(self, output: Tensor, source: Tensor, told: Tensor | None = None) -> Tensor:
-        channels, gates = self.channels, output.shape[1] - self.channels - DYES - MASK
-        new, gate, amounts, _ = output.split([channels, gates, DYES, MASK], dim=1)
+        channels, gates = self.channels, output.shape[1] - self.channels - DYES - MASKS
+        new, gate, amounts, _ = output.split([channels, gates, DYES, MASKS], dim=1)
         gate = gate.sigmoid()
         seen = self.colours(source)
         dyed = self.latents(self._dyed(seen, gate[:, :1] * amounts))
         own = torch.arange(channels, device=gate.device).clamp_max(gates - 1)
         changed = self.pixels(dyed + gate[:, own] * (new - source - dyed)).unflatten(1, (3, -1))
-        mask = self.mask(output, source).sigmoid()
+        mask, meant = (logits.sigmoid() for logits in self.masks(output, source))
         if self.head is None or told is None:
             return source + self.latents((changed * mask[:, None]).flatten(1, 2))
-        return source + self.latents(pixel_unshuffle(self.head(seen, changed, mask, told), self.patch))
+        return source + self.latents(pixel_unshuffle(self.head(seen, changed, mask, meant, told), self.patch))
 
-    def mask(self, output: Tensor, source: Tensor) -> Tensor:
-        """Logits of the mask, by patch: (B, patch^2, h, w)."""
-        rough, weights = output[:, -MASK:].split([FINE**2, COLOURS], dim=1)
-        whole = interpolate(pixel_shuffle(rough, FINE), scale_factor=self.patch / FINE, mode="bilinear", align_corners=False)
+    def masks(self, output: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of both masks, by patch, two (B, patch^2, h, w): what changes, and what is meant."""
         colours = self.pixels(source).unflatten(1, (3, -1))
         colours = colours - colours.mean(2, keepdim=True)
+        changes, meant = (self._outlined(part, colours) for part in output[:, -MASKS:].split(MASK, dim=1))
+        return changes, meant
+
+    def _outlined(self, output: Tensor, colours: Tensor) -> Tensor:
+        """One mask of its outputs (B, `MASK`, h, w) and how colours differ within cells, (B, 3, patch^2, h, w)."""
+        rough, weights = output.split([FINE**2, COLOURS], dim=1)
+        whole = interpolate(pixel_shuffle(rough, FINE), scale_factor=self.patch / FINE, mode="bilinear", align_corners=False)
         return pixel_unshuffle(whole, self.patch) + TINT * (weights[:, :, None] * colours).sum(1)
 
     def pixels(self, difference: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ _REPLACE, _GROW = DEEDS.index("replace"), slice(DEEDS.index("bigger"), DEEDS.ind
 class ObjectHead(ModelMixin, ConfigMixin):
     """What the words ask of a whole thing: its new colours (`Palette`), its new size (`Warp`), a new thing in its place (`Sprite`).
 
-    A UNet paints cell by cell. These three are one answer for all cells that its mask means, found from what edit tokens, or a text
-    encoder, say, and from where the mask is. What is said is heard as words (`Hearing`): `DEEDS`, then the kind and the colour of
+    A UNet paints cell by cell. These three are one answer for all cells that are meant, found from what edit tokens, or a text
+    encoder, say, and from where its masks are. What is said is heard as words (`Hearing`): `DEEDS`, then the kind and the colour of
     what comes, words for tables, walls and lights, then the kinds and colours of what is meant; and as one number, the logarithm
     of the factor by which things grow. A new head changes nothing.
 
@@ -50,22 +50,28 @@ class ObjectHead(ModelMixin, ConfigMixin):
         self.warp = Warp(len(DEEDS) + kinds, warping)
         self.sprite = Sprite(kinds, colours, placing)
 
-    def forward(self, seen: Tensor, change: Tensor, mask: Tensor, told: Tensor) -> Tensor:
+    def forward(self, seen: Tensor, change: Tensor, mask: Tensor, meant: Tensor, told: Tensor) -> Tensor:
         """Colours of the source in about -1 ... 1 and how the UNet would change them, by patch (B, 3, P, h, w) with P pixels a cell;
-        which pixels are meant, (B, P, h, w) in 0 ... 1; what is told, (B, n, told_width) -> how these colours do change, as a
-        picture (B, 3, H, W)."""
+        which pixels change, and which show what is meant, two (B, P, h, w) in 0 ... 1; what is told, (B, n, told_width) -> how these
+        colours do change, as a picture (B, 3, H, W)."""
         with torch.no_grad():  # who speaks shall not learn to be heard by this: it is fitted to what is said anyway
             words, growth = (heard.to(self.dtype) for heard in self.hearing(told))
         change = change + self.palette(words, seen, seen + change, mask)
         patch = round(mask.shape[1] ** 0.5)
         margins = [patch * margin for margin in _margins(*mask.shape[-2:])]
-        seen, change, mask = (pad(pixel_shuffle(x.flatten(1, -3), patch), margins) for x in (seen, change, mask[:, None]))
-        measures = measured(mask.float()).to(self.dtype)
-        deeds, comes, colour, _, there, _ = words.split(self._layout, dim=1)
+        blocks = (seen, change, mask[:, None], meant[:, None])
+        seen, change, mask, meant = (pad(pixel_shuffle(x.flatten(1, -3), patch), margins) for x in blocks)
+        measures = measured(meant.float()).to(self.dtype)
+        deeds, _, colour, _, there, _ = words.split(self._layout, dim=1)
         grown = deeds[:, _GROW].amax(1, keepdim=True)
-        change = self.warp(torch.cat([deeds, there], dim=1), grown, growth, measures, seen, change, mask)
-        change = self.sprite((_one(comes), there), colour, deeds[:, _REPLACE, None], measures, seen, change)
+        change = self.warp(torch.cat([deeds, there], dim=1), grown, growth, measures, seen, change, mask, meant)
+        change = self.sprite(self.kinds(words), colour, deeds[:, _REPLACE, None], measures, seen, change)
         return pad(change, [-margin for margin in margins])
+
+    def kinds(self, words: Tensor) -> tuple[Tensor, Tensor]:
+        """How likely what comes, and what is meant, is of each kind, two (B, kinds), by the words heard (B, words)."""
+        _, comes, _, _, there, _ = words.split(self._layout, dim=1)
+        return _one(comes), _one(there)
 
 
 def _margins(height: int, width: int) -> tuple[int, int, int, int]:

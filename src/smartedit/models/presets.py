@@ -70,7 +70,7 @@ _TINY = Preset(
             "feature_channels": 96,
         },
         "unet": {
-            "sample_size": 16, "in_channels": 272, "out_channels": 223, "block_out_channels": (96, 160, 192),
+            "sample_size": 16, "in_channels": 272, "out_channels": 242, "block_out_channels": (96, 160, 192),
             "layers_per_block": 1, "norm_num_groups": 16, "cross_attention_dim": 256, "attention_head_dim": 4,
             "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),

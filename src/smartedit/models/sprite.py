@@ -44,8 +44,7 @@ class Sprite(nn.Module):
     def forward(
         self, kinds: tuple[Tensor, Tensor], colour: Tensor, wanted: Tensor, measures: Tensor, seen: Tensor, change: Tensor
     ) -> Tensor:
-        """How likely the new thing, and how surely the old one, is of each kind, two (B, kinds); of which colour the new one is (B, colours);
-        how sure it is that one is `wanted` (B, 1); `measured` of the mask; colours of the source and their change (B, 3, H, W)
+        """How likely the new thing and the old one are of each kind, two (B, kinds); of which colour the new one is (B, colours); how sure it is that one is `wanted` (B, 1); `measured` of what is meant; colours of the source and their change (B, 3, H, W)
         -> the change with the sprite."""
         under = seen + change
         with torch.no_grad():  # pictures with things somewhat out of place teach it to blur: it learns by `over` and `placed`
@@ -60,7 +59,7 @@ class Sprite(nn.Module):
         return change + wanted.to(seen)[:, :, None, None] * inside * opacity * (colours - under)
 
     def placed(self, known: Tensor, measures: Tensor) -> Tensor:
-        """Middle (x, y) and half of the side of the sprite, in -1 ... 1, by what is known and where the mask is: (B, 3)."""
+        """Middle (x, y) and half of the side of the sprite, in -1 ... 1, by what is known and where what is meant is: (B, 3)."""
         off = self.place_map_out(self.place(known))
         across, down = measures[:, :-1].chunk(2, dim=1)
         middles = torch.stack([(a[:, 0] + a[:, -1]) / 2 for a in (across, down)], dim=1)

@@ -44,6 +44,8 @@ QUESTIONS, EDITS, READ, TOGETHER = 4, 4, 6, 2
 TURNED = 0.5
 #: Pixels by which views are moved in `clip`.
 JITTER = 5
+#: How uncertain `sprite` leaves where things are, as a standard deviation, of 2 for the side of the picture.
+UNSURE = 0.01
 #: What edit tokens are read after, because the model's replies are not perfect: the share of its own, and of right ones smudged.
 OWN, SMUDGED = 0.5, 0.2
 #: What patches can be called; one past the end stands for "nothing".
@@ -94,9 +96,9 @@ class Talk(Batch):
 
 @dataclass
 class Newcomers(Batch):
-    """What comes in the place of things, as a sprite draws it: `kind` (B, kinds), `colour` (B, colours), one is 1; `mean` (B, 3),
-    `place` (B, 3), `under` and `shown` (B, 3, c, c) in -1 ... 1 (see `draw_replaced`). Of K pairs: `known` (K, n), the kinds that come
-    and that were there and the measures of what changes, these `measures` (K, m), and where what comes `stands` (K, 3)."""
+    """What comes in the place of things, as a sprite draws and places it: `kind` (B, kinds), `colour` (B, colours), one is 1; `mean`
+    (B, 3), `place` (B, 3), `under` and `shown` (B, 3, c, c) in -1 ... 1 (see `draw_replaced`). Of the thing that was there: the kind
+    `was` (B, kinds), one is 1, and `measures` (B, m) of what is seen of it, as uncertain as a UNet is."""
 
     kind: Tensor
     colour: Tensor
@@ -104,9 +106,8 @@ class Newcomers(Batch):
     place: Tensor
     under: Tensor
     shown: Tensor
-    known: Tensor
+    was: Tensor
     measures: Tensor
-    stands: Tensor
 
 
 @dataclass
@@ -231,22 +232,16 @@ def _packed(shop: Workshop, rows: list) -> TextBatch:
 
 
 def sprite(shop: Workshop, rng: np.random.Generator, batch: int) -> Newcomers:
-    """As many things drawn in others' place as pairs in which one takes another's place."""
+    """Things in others' place."""
     stored = shop.train.replaced
-    if not {"kind", "comes"} <= stored.keys():
-        raise TrainingError("no pair puts one thing in another's place; build more pairs")
-    drawn, pairs = (rng.integers(len(stored[key]), size=batch) for key in ("kind", "comes"))
-
-    def some(key: str, rows: np.ndarray) -> Tensor:
-        return torch.from_numpy(stored[key][rows])
-
-    kind, was, comes = (F.one_hot(some(*which), len(KINDS)).float() for which in (("kind", drawn), ("was", pairs), ("comes", pairs)))
-    under, shown = (some(key, drawn).float() / 127.5 - 1 for key in ("under", "shown"))
-    measures = some("measures", pairs)
-    return Newcomers(
-        kind, F.one_hot(some("colour", drawn), len(PAINTS)).float(), some("mean", drawn), some("place", drawn), under, shown,
-        torch.cat([comes, was, measures], dim=1), measures, some("stands", pairs),
-    )  # fmt: skip
+    if not stored:
+        raise TrainingError("nothing comes in another's place; build more pairs")
+    rows = rng.integers(len(stored["kind"]), size=batch)
+    some = {key: torch.from_numpy(every[rows]) for key, every in stored.items()}
+    some |= {key: some[key].float() / 127.5 - 1 for key in ("under", "shown")}
+    some |= {key: F.one_hot(some[key], len(words)).float() for key, words in (("kind", KINDS), ("was", KINDS), ("colour", PAINTS))}
+    some["measures"] += torch.from_numpy(rng.normal(0, UNSURE, some["measures"].shape).astype(np.float32))
+    return Newcomers(**some)
 
 
 def base(shop: Workshop, rng: np.random.Generator, batch: int) -> Painting:
@@ -276,6 +271,7 @@ def _turned(shop: Workshop, pairs: EditBatch, rows: np.ndarray) -> EditBatch:
         source=turn(pairs.source, brush.turned),
         target=turn(pairs.target, brush.turned),
         region=turn(pairs.region, lambda maps: maps.flip(-1)),
+        meant=turn(pairs.meant, lambda maps: maps.flip(-1)),
         reply=[turned(reply) if row else reply for reply, row in zip(pairs.reply, rows, strict=True)],
     )
 

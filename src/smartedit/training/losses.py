@@ -12,6 +12,8 @@ from torch import Tensor
 FAINT, FAINT_SUM = 3.0, 30.0
 #: The change of a colour, of 2 from black to white, from which on a pixel counts as changed; and how many pixels are hardly any.
 VISIBLE, FAINT_PIXELS = 0.05, 100.0
+#: How far a square may be off, in halves of its side, and count as near.
+NEAR = 0.1
 
 
 def undone(left: Tensor, change: Tensor) -> Tensor:
@@ -31,14 +33,15 @@ def undecided(left: Tensor, change: Tensor) -> Tensor:
     return left.abs().flatten(1).sum(1) / (change.abs().flatten(1).sum(1) + FAINT_SUM)
 
 
-def outlined(logits: Tensor, change: Tensor) -> Tensor:
-    """Cross-entropy between masks, logits (B, P, h, w), and where pixels change at all, by the number of those that do, (B,).
-
-    `change` (B, 3 P, h, w) is the true change of every pixel, red before green before blue.
-    """
-    wanted = (change.unflatten(1, (3, -1)).abs().amax(1) / VISIBLE).clamp(max=1.0)
+def outlined(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross-entropy between masks, logits and `wanted` (B, P, h, w) in 0 ... 1, by the number of pixels that are wanted, (B,)."""
     entropy = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     return entropy.flatten(1).sum(1) / (wanted.flatten(1).sum(1) + FAINT_PIXELS)
+
+
+def changing(change: Tensor) -> Tensor:
+    """Which pixels change at all, (B, P, h, w) in 0 ... 1; `change` (B, 3 P, h, w) of every pixel, red before green before blue."""
+    return (change.unflatten(1, (3, -1)).abs().amax(1) / VISIBLE).clamp(max=1.0)
 
 
 def misplaced(found: Tensor, wanted: Tensor, code: Tensor) -> Tensor:
@@ -48,6 +51,18 @@ def misplaced(found: Tensor, wanted: Tensor, code: Tensor) -> Tensor:
     """
     left = (found - code * wanted).square().flatten(1).sum(1) / code.square().sum()
     return left / (wanted.square().flatten(1).sum(1) + 1)
+
+
+def out_of_place(found: Tensor, wanted: Tensor) -> Tensor:
+    """How far squares `found` are off those `wanted`, both middle (x, y) and half of the side (B, 3): their middles in halves of the
+    side, their sizes as a logarithm, (B, 3)."""
+    half = wanted[:, 2:]
+    return torch.cat([(found[:, :2] - wanted[:, :2]) / half, (found[:, 2:] / half).log()], dim=1).abs()
+
+
+def nearly(off: Tensor) -> Tensor:
+    """`out_of_place` as a loss, (B,), to which what is far off anyway adds little more."""
+    return torch.log1p(off / NEAR).sum(1)
 
 
 def astray(found: Tensor, wanted: Tensor, sharpness: float = 8.0) -> Tensor:

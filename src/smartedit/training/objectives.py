@@ -25,11 +25,15 @@ from smartedit.training.examine import pointing
 from smartedit.training.gaze import Gaze
 from smartedit.training.lessons import KINDS, PAINTS, Exchange, Named
 from smartedit.training.losses import (
+    NEAR,
     astray,
+    changing,
     contrast,
     draw_timesteps,
     drop_conditions,
     misplaced,
+    nearly,
+    out_of_place,
     outlined,
     reconstruction,
     region_contrast,
@@ -165,15 +169,14 @@ def _read(shop: Workshop, turns: TextBatch, features: Tensor) -> MLLMOutput:
 
 
 def sprite(shop: Workshop, given: lessons.Newcomers, generator: Generator) -> Losses:
-    """Things are drawn over what lies under them, at their true places; and come to stand at these, by where the change is."""
+    """Things are drawn over what lies under them, at their true places; and come to stand at these, by where the old thing is."""
     head = shop.parts["object_head"].sprite
     drawn = head.over(given.under, given.kind, given.colour, surroundings(given.mean, given.place, given.under))
     left, change = drawn - given.shown, given.under - given.shown
-    stands = head.placed(given.known, given.measures)
-    half = given.stands[:, 2:]
-    off = torch.cat([(stands[:, :2] - given.stands[:, :2]) / half, (stands[:, 2:] / half).log()], dim=1)
-    losses = {"undone": undone(left, change).mean(), "undecided": undecided(left, change).mean(), "off": off.abs().sum(1).mean()}
-    return losses | {"~right": (undecided(left, change).detach() < WELL).float().mean()}
+    off = out_of_place(head.placed(torch.cat([given.kind, given.was, given.measures], dim=1), given.measures), given.place)
+    losses = {"undone": undone(left, change).mean(), "undecided": undecided(left, change).mean(), "off": nearly(off).mean()}
+    well = {"~right": undecided(left, change) < WELL, "~near": off.amax(1) < NEAR}
+    return losses | {name: share.float().mean() for name, share in well.items()}
 
 
 def base(shop: Workshop, told: lessons.Painting, generator: Generator) -> Losses:
@@ -302,5 +305,9 @@ def paint(
     steady = ~no_text & ~no_picture
     told = {"~undone whole": steady} if pointed is None else {"~by words": steady & ~pointed, "~pointed": steady & pointed}
     shares = {name: share.detach()[rows].mean() for name, rows in told.items() if rows.any()}
-    outline = OUTLINE * outlined(brush.mask(output, source), change).mean()
-    return {"undone": share.mean(), "undecided": undecided(left, change).mean(), "outline": outline, **shares}
+    changes, meant = brush.masks(output, source)
+    thing = F.pixel_unshuffle(pairs.meant.to(meant), brush.patch)
+    there = thing.flatten(1).any(1)
+    masks = {"outline": outlined(changes, changing(change)), "meant": outlined(meant, thing) * there}
+    weighed = {name: OUTLINE * loss.mean() for name, loss in masks.items()}
+    return {"undone": share.mean(), "undecided": undecided(left, change).mean(), **weighed, **shares}

@@ -27,9 +27,10 @@ from smartedit.models.presets import get_preset
 from smartedit.models.similarity import measured
 from smartedit.models.sprite import cut_out
 from smartedit.training import lessons, objectives
-from smartedit.training.examine import examine
+from smartedit.training.examine import POINTS, READS, examine
 from smartedit.training.loop import Plan, Report, Run
 from smartedit.training.precision import half_products
+from smartedit.training.standing import fit_standing
 from smartedit.training.workshop import Workshop, save_weights
 from smartedit.world.engine import first_scene
 
@@ -111,6 +112,8 @@ START = "start"
 AUTOENCODER_PICTURES = 3000
 #: How many replies the hearing of an object head is fitted to when a stage begins.
 HEARD = 4096
+#: How many replacements where sprites stand is fitted to when a stage has ended.
+ASKED = 4096
 #: After how many batches it is asked whether it hears well already, and the share of words that this takes.
 FIRST_HEARD, HEARS = 16, 0.9
 
@@ -253,8 +256,12 @@ def run_stage(
             return stage.objective(shop, given.to(shop.device), generator)
 
     yield from run.train(lesson, objective, minutes * 60, workers=workers)
-    save_weights(run.averaged(), out / stage.name / "weights")
-    shop.load_weights(out / stage.name / "weights")
+    weights = out / stage.name / "weights"
+    save_weights(run.averaged(), weights)
+    shop.load_weights(weights)
+    if run.finished and stage.name in READS and "object_head" in rates:
+        fit_standing(shop, stage.name in POINTS, min(plan.samples, ASKED), seed)
+        save_weights({"object_head": shop.parts["object_head"].state_dict()}, weights)
     examine(shop, stage.name, out / stage.name)
 
 

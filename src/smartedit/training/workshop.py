@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerFast
 from smartedit.conversation import CONTEXT_LENGTH, build_tokenizer, edit_ids, edit_prompt
 from smartedit.data.cache import Cache
 from smartedit.errors import TrainingError
-from smartedit.models.brush import DYES, MASK, Brush
+from smartedit.models.brush import DYES, MASKS, Brush
 from smartedit.models.mllm import MLLM
 from smartedit.models.presets import build, build_scheduler, get_preset
 from smartedit.models.smartedit import SmartEdit
@@ -180,7 +180,7 @@ def _start_quiet(unet: nn.Module, noisy: float = 0.2, source: float = 4.0, close
     unet.conv_in.weight[:, channels : 2 * channels] *= source
     nn.init.zeros_(unet.conv_out.weight)
     nn.init.zeros_(unet.conv_out.bias)
-    nn.init.constant_(unet.conv_out.bias[channels : -DYES - MASK], closed)
+    nn.init.constant_(unet.conv_out.bias[channels : -DYES - MASKS], closed)
 
 
 def save_weights(weights: dict[str, dict[str, Tensor]], folder: Path) -> None:

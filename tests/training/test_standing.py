@@ -1,0 +1,82 @@
+"""Where things come to stand, by what the parts say of replacements that nobody carries out."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from smartedit.data.replaced import ask_replaced
+from smartedit.errors import SceneError
+from smartedit.models.similarity import MEASURES
+from smartedit.training import lessons, standing
+from smartedit.training.losses import NEAR, nearly, out_of_place
+from smartedit.training.standing import fit_standing
+from smartedit.training.workshop import Workshop
+from smartedit.world.edits import Replace
+from smartedit.world.placing import screen_box
+from smartedit.world.scene import Scene
+from smartedit.world.splits import combination_split
+
+
+def test_squares_are_off_by_halves_of_the_side_they_should_have():
+    wanted = torch.tensor([[0.2, -0.1, 0.3]])
+    assert torch.equal(out_of_place(wanted, wanted), torch.zeros(1, 3))
+    found = torch.tensor([[0.2 + 0.3, -0.1 - 0.06, 0.3 * 2]])
+    torch.testing.assert_close(out_of_place(found, wanted), torch.tensor([[1.0, 0.2, 0.6931]]), atol=1e-4, rtol=1e-4)
+    near, far, further = nearly(torch.tensor([[NEAR, 0, 0], [1.0, 0, 0], [2.0, 0, 0]]))
+    assert near < far < further and further - far < near
+
+
+def test_what_is_asked_for_fits_the_scene_and_the_split(mini_run):
+    rng, found = np.random.default_rng(0), 0
+    for described in mini_run.shop.train.scenes * 3:
+        if not (asked := ask_replaced(described, rng)):
+            continue
+        (words, place), scene = asked, Scene.from_json(described)
+        said = set(words.replace("grey", "gray").split())
+        named = [(kind, colour) for kind in lessons.KINDS for colour in lessons.PAINTS if {kind, colour} <= said]
+        allowed = [one for one in named if combination_split(*one, scene.table) == "train"]
+        found += any(np.allclose(place[:2], middle, atol=1e-5) for one in allowed for middle in middles(scene, *one))
+    assert found >= 5
+
+
+def middles(scene: Scene, kind: str, colour: str):
+    """Where one of a kind and colour would stand in the place of each thing of a scene."""
+    for old in scene.objects:
+        try:
+            changed = Replace((old.id,), kind, colour).apply(scene)
+        except SceneError:
+            continue
+        (new,) = (thing for thing in changed.objects if thing not in scene.objects)
+        x0, y0, x1, y1 = screen_box(scene.camera, new, new.x, new.z)
+        yield x0 + x1 - 1, y0 + y1 - 1
+
+
+def test_what_parts_say_of_replacements_comes_with_the_right_places(mini_run):
+    known, measures, stands = standing._said(mini_run.shop, True, 3, np.random.default_rng(0))
+    assert known.shape == (3, 2 * len(lessons.KINDS)) and measures.shape == (3, MEASURES) and stands.shape == (3, 3)
+    torch.testing.assert_close(known.unflatten(1, (2, -1)).sum(2), torch.ones(3, 2))
+    assert (stands[:, 2] > 0.02).all() and (stands[:, :2].abs() < 1).all()
+
+
+def test_sprites_learn_where_to_stand_and_nothing_else_is_touched(mini_run, monkeypatch):
+    """What a UNet says here is too large by a half, and a little too far to the right."""
+    shop = mini_run.shop
+    true = lessons.sprite(shop, np.random.default_rng(1), 64)
+    known = torch.cat([true.kind, true.was], dim=1)
+    wrong = 0.05 + true.place[:, :1] + 1.5 * (true.measures - true.place[:, :1])
+    monkeypatch.setattr(standing, "PASSES", 90)
+    monkeypatch.setattr(standing, "_said", lambda *_: (known, wrong, true.place))
+    head = shop.parts["object_head"]
+    head.load_state_dict(Workshop.fresh("tiny", seed=0).parts["object_head"].state_dict())
+    before = {k: v.clone() for k, v in head.state_dict().items()}
+
+    def off() -> float:
+        with torch.no_grad():
+            return nearly(out_of_place(head.sprite.placed(torch.cat([known, wrong], dim=1), wrong), true.place)).mean().item()
+
+    first = off()
+    fit_standing(shop, True, count=64, seed=0)
+    assert off() < 0.7 * first
+    changed = {key for key, value in head.state_dict().items() if not torch.equal(value, before[key])}
+    assert changed and all(key.startswith("sprite.place") for key in changed)
