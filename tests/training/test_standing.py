@@ -65,7 +65,7 @@ def test_sprites_learn_where_to_stand_and_nothing_else_is_touched(mini_run, monk
     true = lessons.sprite(shop, np.random.default_rng(1), 64)
     known = torch.cat([true.kind, true.was], dim=1)
     wrong = 0.05 + true.place[:, :1] + 1.5 * (true.measures - true.place[:, :1])
-    monkeypatch.setattr(standing, "PASSES", 90)
+    monkeypatch.setattr(standing, "PASSES", 300)
     monkeypatch.setattr(standing, "_said", lambda *_: (known, wrong, true.place))
     head = shop.parts["object_head"]
     head.load_state_dict(Workshop.fresh("tiny", seed=0).parts["object_head"].state_dict())
