@@ -68,6 +68,16 @@ def test_what_is_meant_says_where_the_new_thing_stands(head, given):
     assert (in_middle == 0).all() and (in_corner != 0).any(1).all()
 
 
+def test_a_new_thing_is_of_one_kind_alone(head):
+    """That of the surest word, even where another is nearly as sure or none is sure at all."""
+    words = torch.zeros(2, WORDS)
+    words[0, len(DEEDS) : len(DEEDS) + KINDS] = torch.tensor([0.1, 0.9, 0.95])
+    words[0, -KINDS - COLOURS : -COLOURS] = torch.tensor([0.02, 0.0, 0.01])
+    comes, meant = head.kinds(words)
+    assert comes[0].tolist() == [0, 0, 1] and meant[0].tolist() == [1, 0, 0]
+    assert comes[1].sum() == meant[1].sum() == 1
+
+
 def test_every_picture_is_told_its_own(head, given):
     seen, change, mask, meant, told = given
     told[0, -1, DEEDS.index("replace")] = told[1, -1, DEEDS.index("bigger")] = 1

@@ -6,7 +6,7 @@ import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor
-from torch.nn.functional import pad, pixel_shuffle
+from torch.nn.functional import one_hot, pad, pixel_shuffle
 
 from .hearing import Hearing
 from .palette import Palette
@@ -69,9 +69,10 @@ class ObjectHead(ModelMixin, ConfigMixin):
         return pad(change, [-margin for margin in margins])
 
     def kinds(self, words: Tensor) -> tuple[Tensor, Tensor]:
-        """How likely what comes, and what is meant, is of each kind, two (B, kinds), by the words heard (B, words)."""
+        """Of which kind what comes is, and what is meant, two (B, kinds) with one 1 each, by the words heard (B, words): half of one
+        thing and half of another would be neither."""
         _, comes, _, _, there, _ = words.split(self._layout, dim=1)
-        return _one(comes), _one(there)
+        return tuple(one_hot(kinds.argmax(1), kinds.shape[1]).to(words) for kinds in (comes, there))
 
 
 def _margins(height: int, width: int) -> tuple[int, int, int, int]:
@@ -79,7 +80,3 @@ def _margins(height: int, width: int) -> tuple[int, int, int, int]:
     across, down = max(height - width, 0), max(width - height, 0)
     return across // 2, across - across // 2, down // 2, down - down // 2
 
-
-def _one(words: Tensor) -> Tensor:
-    """How likely each of these words (B, n) is where exactly one of them is there."""
-    return words.float().logit(eps=1e-6).softmax(1).to(words)

@@ -44,8 +44,9 @@ class Sprite(nn.Module):
     def forward(
         self, kinds: tuple[Tensor, Tensor], colour: Tensor, wanted: Tensor, measures: Tensor, seen: Tensor, change: Tensor
     ) -> Tensor:
-        """How likely the new thing and the old one are of each kind, two (B, kinds); of which colour the new one is (B, colours); how sure it is that one is `wanted` (B, 1); `measured` of what is meant; colours of the source and their change (B, 3, H, W)
-        -> the change with the sprite."""
+        """Of which kind the new thing and the old one are, two (B, kinds), and of which colour the new one is (B, colours); how sure it is
+        that one is `wanted` (B, 1); `measured` of what is meant; colours of the source and their change (B, 3, H, W) -> the change
+        with the sprite."""
         under = seen + change
         with torch.no_grad():  # pictures with things somewhat out of place teach it to blur: it learns by `over` and `placed`
             place = self.placed(torch.cat([*kinds, measures], dim=1), measures)
