@@ -74,6 +74,8 @@ def test_measures_are_of_what_is_seen_of_the_old_thing(mini_run):
         assert lessons.KINDS[stored["was"][row]] == old.kind
         mask = torch.from_numpy(object_masks(before, render(before))[old.id]).float()[None, None]
         np.testing.assert_allclose(stored["measures"][row], measured(mask)[0], atol=1e-6)
+        (x, y), seen = stored["stood"][row], (2 * np.argwhere(mask[0, 0].numpy() > 0)[:, ::-1] + 1) / 256 - 1
+        assert abs(x - seen[:, 0].mean()) < 0.2 and seen[:, 1].mean() < y < seen[:, 1].max() + 0.05, "low in the thing, in its middle"
 
 
 def test_a_lesson_is_a_little_unsure_where_things_were(mini_run):

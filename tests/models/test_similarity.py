@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from smartedit.models.similarity import SHARES, measured, resampled, similarity
+from smartedit.models.similarity import FAINT, SHARES, extent, measured, resampled, similarity
 
 SIDE = 256
 
@@ -27,6 +27,14 @@ def test_a_mask_is_measured(x, y, radius):
         assert (places.diff() > 0).all()
         torch.testing.assert_close(places[[0, 2, -1]], middle + radius * torch.tensor([-0.9, 0.0, 0.9]), atol=0.02, rtol=0)
     torch.testing.assert_close(size[0, 0], torch.tensor(radius * math.sqrt(math.pi) / 2), atol=0.02, rtol=0)
+
+
+def test_the_extent_of_a_mask_is_that_of_the_box_around_it():
+    mask = torch.zeros(1, 1, SIDE, SIDE)
+    mask[..., 64:96, 128:224] = 1
+    middle, half = extent(measured(mask))
+    torch.testing.assert_close(middle, torch.tensor([[0.375, -0.375]]), atol=0.01, rtol=0)
+    torch.testing.assert_close(half, torch.tensor([[0.375 + FAINT]]), atol=0.02, rtol=0)
 
 
 def test_an_empty_mask_has_finite_measures():

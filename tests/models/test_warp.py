@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 from torch import Tensor
 
-from smartedit.models.similarity import SHARES, measured
-from smartedit.models.warp import MOST, Warp
+from smartedit.models.similarity import extent, measured
+from smartedit.models.warp import Warp
 
-SIDE = 64
+SIDE, FACTORS = 64, (1.5, 0.5)
 
 
 def disc(x: float, y: float, radius: float) -> Tensor:
@@ -23,15 +21,14 @@ def disc(x: float, y: float, radius: float) -> Tensor:
 @pytest.fixture
 def warp() -> Warp:
     torch.manual_seed(0)
-    return Warp(known=3, hidden=8)
+    return Warp(kinds=3, factors=FACTORS, hidden=8)
 
 
-def asked(mask: Tensor, factor: float, wanted: float = 1.0) -> dict:
+def asked(mask: Tensor, factor: float, sure: float = 1.0) -> dict:
     seen = mask.expand(-1, 3, -1, -1) - 0.5
     return {
-        "known": torch.zeros(1, 3), "wanted": torch.full((1, 1), wanted), "growth": torch.full((1, 1), math.log(factor)),
-        "measures": measured(mask), "seen": seen, "change": torch.zeros_like(seen), "mask": mask,
-        "meant": mask,
+        "kind": torch.eye(3)[:1], "wanted": sure * torch.tensor([[float(factor == one) for one in FACTORS]]),
+        "measures": measured(mask), "seen": seen, "change": torch.zeros_like(seen), "mask": mask, "meant": mask,
     }  # fmt: skip
 
 
@@ -41,31 +38,33 @@ def test_a_new_one_changes_nothing(warp):
     assert torch.equal(warp(**asked(mask, 1.5) | {"change": change}), mask * change)
 
 
-@pytest.mark.parametrize("factor", [0.5, 1.5])
+@pytest.mark.parametrize("factor", FACTORS)
 def test_a_thing_becomes_larger_or_smaller_where_it_stands(warp, factor):
     """A disc that stands on y = 0.3 becomes the disc of the other size that stands there too."""
-    warp.map_out.bias.data[3:] = 1.0
+    warp.shares.data.fill_(1.0)
     mask = disc(0.1, 0.0, 0.3)
-    lowest = measured(mask)[0, 2 * len(SHARES) - 1].item()
-    warp.map_out.bias.data[1] = 0.3 - lowest
+    middle, half = extent(measured(mask))
+    warp.stand_map_out.bias.data[:] = (torch.tensor([0.1, 0.3]) - middle[0]) / half[0]
     given = asked(mask, factor)
+    torch.testing.assert_close(warp.stood(given["kind"], given["measures"]), torch.tensor([[0.1, 0.3]]))
     after = given["seen"] + warp(**given)
     wanted = disc(0.1, 0.3 - 0.3 * factor, 0.3 * factor) - 0.5
     assert (after[:, :1] - wanted).abs().mean() < 0.02
-    assert torch.equal(given["seen"] + warp(**asked(mask, factor, wanted=0.0)), given["seen"]), "unless none is wanted"
+    assert torch.equal(given["seen"] + warp(**asked(mask, factor, sure=0.0)), given["seen"]), "unless none is wanted"
 
 
-def test_no_factor_is_absurd(warp):
-    warp.map_out.bias.data[3:] = 1.0
+def test_shares_learn_from_pictures_and_where_it_stands_does_not(warp):
     mask = disc(0.0, 0.0, 0.3)
-    torch.testing.assert_close(warp(**asked(mask, 1e9)), warp(**asked(mask, math.exp(MOST))))
+    warp(**asked(mask, 1.5)).square().sum().backward()
+    warp.stood(torch.eye(3)[:1], measured(mask)).sum().backward()
+    assert warp.shares.grad is not None and warp.stand_map_out.bias.grad.tolist() == pytest.approx([extent(measured(mask))[1].item()] * 2)
 
 
 def test_what_is_meant_lands_and_the_rest_keeps_its_change(warp):
-    warp.map_out.bias.data[4] = 1.0  # pasted, not filled in
+    warp.shares.data[1] = 1.0  # pasted, not filled in
     small, patch = disc(0.1, 0.0, 0.2), disc(0.1, 0.0, 0.6)
     given = asked(small, 1.5) | {"mask": patch, "change": torch.full((1, 3, SIDE, SIDE), 0.25)}
     after = warp(**given)[:, :1]
-    landed, beside = disc(0.1, -0.1, 0.24) > 0, (patch > 0) & (disc(0.1, -0.1, 0.4) == 0)
+    landed, beside = disc(0.1, 0.0, 0.26) > 0, (patch > 0) & (disc(0.1, 0.0, 0.4) == 0)
     assert (given["seen"][:, :1] + after - 0.5)[landed].abs().mean() < 0.05
     assert (after[beside] == 0.25).all() and (after[(patch == 0)] == 0).all()

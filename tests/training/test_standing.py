@@ -10,7 +10,7 @@ from smartedit.errors import SceneError
 from smartedit.models.similarity import MEASURES
 from smartedit.training import lessons, standing
 from smartedit.training.losses import NEAR, nearly, out_of_place
-from smartedit.training.standing import fit_standing
+from smartedit.training.standing import astand, fit_standing
 from smartedit.training.workshop import Workshop
 from smartedit.world.edits import Replace
 from smartedit.world.placing import screen_box
@@ -32,7 +32,7 @@ def test_what_is_asked_for_fits_the_scene_and_the_split(mini_run):
     for described in mini_run.shop.train.scenes * 3:
         if not (asked := ask_replaced(described, rng)):
             continue
-        (words, place), scene = asked, Scene.from_json(described)
+        (words, place, _), scene = asked, Scene.from_json(described)
         said = set(words.replace("grey", "gray").split())
         named = [(kind, colour) for kind in lessons.KINDS for colour in lessons.PAINTS if {kind, colour} <= said]
         allowed = [one for one in named if combination_split(*one, scene.table) == "train"]
@@ -53,30 +53,30 @@ def middles(scene: Scene, kind: str, colour: str):
 
 
 def test_what_parts_say_of_replacements_comes_with_the_right_places(mini_run):
-    known, measures, stands = standing._said(mini_run.shop, True, 3, np.random.default_rng(0))
-    assert known.shape == (3, 2 * len(lessons.KINDS)) and measures.shape == (3, MEASURES) and stands.shape == (3, 3)
-    assert torch.equal(known.unflatten(1, (2, -1)).sort(2).values[..., -2:], torch.tensor([0.0, 1.0]).expand(3, 2, 2))
-    assert (stands[:, 2] > 0.02).all() and (stands[:, :2].abs() < 1).all()
+    comes, was, measures, place, stood = standing._said(mini_run.shop, True, 3, np.random.default_rng(0))
+    for kinds in (comes, was):
+        assert kinds.shape == (3, len(lessons.KINDS)) and torch.equal(kinds.sort(1).values[:, -2:], torch.tensor([0.0, 1.0]).expand(3, 2))
+    assert measures.shape == (3, MEASURES) and place.shape == (3, 3) and stood.shape == (3, 2)
+    assert (place[:, 2] > 0.02).all() and (place[:, :2].abs() < 1).all() and (stood.abs() < 1).all()
 
 
-def test_sprites_learn_where_to_stand_and_nothing_else_is_touched(mini_run, monkeypatch):
+def test_things_learn_where_to_stand_and_nothing_else_is_touched(mini_run, monkeypatch):
     """What a UNet says here is too large by a half, and a little too far to the right."""
     shop = mini_run.shop
     true = lessons.sprite(shop, np.random.default_rng(1), 64)
-    known = torch.cat([true.kind, true.was], dim=1)
     wrong = 0.05 + true.place[:, :1] + 1.5 * (true.measures - true.place[:, :1])
     monkeypatch.setattr(standing, "PASSES", 300)
-    monkeypatch.setattr(standing, "_said", lambda *_: (known, wrong, true.place))
+    monkeypatch.setattr(standing, "_said", lambda *_: (true.kind, true.was, wrong, true.place, true.stood))
     head = shop.parts["object_head"]
     head.load_state_dict(Workshop.fresh("tiny", seed=0).parts["object_head"].state_dict())
     before = {k: v.clone() for k, v in head.state_dict().items()}
 
-    def off() -> float:
+    def off() -> list[float]:
         with torch.no_grad():
-            return nearly(out_of_place(head.sprite.placed(torch.cat([known, wrong], dim=1), wrong), true.place)).mean().item()
+            return [nearly(one).mean().item() for one in astand(head, (true.kind, true.was), wrong, true.place, true.stood)]
 
     first = off()
     fit_standing(shop, True, count=64, seed=0)
-    assert off() < 0.7 * first
+    assert all(after < 0.7 * one for after, one in zip(off(), first, strict=True))
     changed = {key for key, value in head.state_dict().items() if not torch.equal(value, before[key])}
-    assert changed and all(key.startswith("sprite.place") for key in changed)
+    assert changed and all(key.startswith(("sprite.place", "warp.stand")) for key in changed)

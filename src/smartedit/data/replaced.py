@@ -19,7 +19,7 @@ from smartedit.data.cache import REPLACED, read_png, shards_of, write_arrays
 from smartedit.world.edits import Remove, Replace
 from smartedit.world.engine import in_order
 from smartedit.world.lexicon import NOUNS
-from smartedit.world.placing import screen_box
+from smartedit.world.placing import project, screen_box
 from smartedit.world.proposals import new_object
 from smartedit.world.render import Rendered, object_masks, repaint
 from smartedit.world.scene import COLOURS, Object, Scene
@@ -42,8 +42,8 @@ def draw_replaced(shards: Path, out: Path, cut: Cut, measure: Measure, processes
 
     Other processes must be able to import `cut` and `measure`. Of N that are drawn: `kind`, `colour` (N,), numbers of these; `place`
     (N, 3), middle and half of the side of the sprite, in -1 ... 1; `mean` (N, 3), colour of the whole picture before; `under`, `shown`
-    (N, 3, c, c) uint8, without and with it; `was` (N,), number of the kind of the thing that was there, and `measures` (N, n) of which
-    pixels show that.
+    (N, 3, c, c) uint8, without and with it; `was` (N,), number of the kind of the thing that was there, `stood` (N, 2), the point of
+    the picture that it stood on, in -1 ... 1, and `measures` (N, n) of which pixels show it.
     """
     paths = [(path, out / f"{REPLACED}-{path.stem}.npz") for path in shards_of(shards)]
     missing = [(path, end, cut, measure) for path, end in paths if not end.exists()]
@@ -81,6 +81,7 @@ def _others(scene: Scene, before: np.ndarray, id: str, cut: Cut, rng: np.random.
     return [
         {
             "was": np.array(_KINDS.index(scene[id].kind)),
+            "stood": _stood(scene, id),
             "kind": np.array(_KINDS.index(thing.kind)),
             "colour": np.array(_COLOURS.index(thing.colour)),
             "place": place,
@@ -92,16 +93,16 @@ def _others(scene: Scene, before: np.ndarray, id: str, cut: Cut, rng: np.random.
     ]
 
 
-def ask_replaced(described: dict, rng: np.random.Generator) -> tuple[str, np.ndarray] | None:
-    """A training instruction to put another in the place of a well seen thing of a scene, which nobody carries out, and the place of
-    that, (3,); None where there is no such thing, or no words were found."""
+def ask_replaced(described: dict, rng: np.random.Generator) -> tuple[str, np.ndarray, np.ndarray] | None:
+    """A training instruction to put another in the place of a well seen thing of a scene, which nobody carries out; the place of that,
+    (3,), and the point that the thing stands on, (2,). None where there is no such thing, or no words were found."""
     scene = Scene.from_json(described)
     seen = [thing["id"] for thing in described["objects"] if thing["visible"] >= SEEN]
     id = str(rng.choice(seen)) if seen else None
     new = id and new_object([scene[id]], scene, "train", rng)
     edit = new and Replace((id,), *new)
     words = edit and one_thing_words(described, edit, rng)
-    return (words, _place(scene, _newcomer(scene, edit.apply(scene)))) if words else None
+    return (words, _place(scene, _newcomer(scene, edit.apply(scene))), _stood(scene, id)) if words else None
 
 
 def _newcomer(scene: Scene, changed: Scene) -> Object:
@@ -112,6 +113,11 @@ def _place(scene: Scene, thing: Object) -> np.ndarray:
     """Middle (x, y) and half of the side of a square around a thing, in -1 ... 1."""
     left, top, right, bottom = screen_box(scene.camera, thing, thing.x, thing.z)
     return np.array([left + right - 1, top + bottom - 1, AROUND * max(right - left, bottom - top)], np.float32)
+
+
+def _stood(scene: Scene, id: str) -> np.ndarray:
+    """The point (x, y) of the picture, in -1 ... 1, on which a thing stands."""
+    return 2 * np.array(project(scene.camera, scene[id].x, 0.0, scene[id].z), np.float32) - 1
 
 
 def _within(place: np.ndarray, side: int) -> np.ndarray:

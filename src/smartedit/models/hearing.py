@@ -1,4 +1,4 @@
-"""Hearing: which words, and which numbers, the states of edit tokens stand for."""
+"""Hearing: which words the states of edit tokens stand for."""
 
 from __future__ import annotations
 
@@ -8,47 +8,43 @@ from torch.nn.functional import linear
 
 #: How sure a word is where its fit is right, as a logit.
 SHARP = 5.0
-#: Part of the variance of what is told that counts as noise when words and numbers are fitted to it.
+#: Part of the variance of what is told that counts as noise when words are fitted to it.
 RIDGE = 0.003
 #: Least distance between the levels of a word that is there and that is not.
 FAINT = 0.02
 
 
 class Hearing(nn.Module):
-    """A least-squares fit of words (0 or 1) and numbers to the mean and the last vector of what is told, (B, n, width).
+    """A least-squares fit of words (0 or 1) to the mean and the last vector of what is told, (B, n, width).
 
     What is told are the states of the edit tokens, or a text encoder's of an instruction; in both the last vector has read all
-    others. A fit finds at once what gradients take very long to find. New, it hears nothing: no word, and zeros.
+    others. A fit finds at once what gradients take very long to find. New, it hears nothing.
     """
 
     weight: Tensor
     bias: Tensor
 
-    def __init__(self, width: int, words: int, numbers: int = 0) -> None:
+    def __init__(self, width: int, words: int) -> None:
         super().__init__()
-        self.words = words
-        self.register_buffer("weight", torch.zeros(words + numbers, 2 * width))
-        self.register_buffer("bias", torch.cat([torch.full((words,), -SHARP), torch.zeros(numbers)]))
+        self.register_buffer("weight", torch.zeros(words, 2 * width))
+        self.register_buffer("bias", torch.full((words,), -SHARP))
 
     @torch.no_grad()
     def fit(self, told: Tensor, wanted: Tensor) -> None:
-        """Learn what `told` (N, n, width) stands for: `wanted` (N, words + numbers)."""
+        """Learn what `told` (N, n, width) stands for: `wanted` (N, words)."""
         read, wanted = _read(told).double(), wanted.double()
         mean, scale = read.mean(0), read.std(0) + 0.01
         known = (read - mean) / scale
         gram = known.T @ known + RIDGE * len(known) * torch.eye(len(mean)).to(known)
         weight = torch.linalg.solve(gram, known.T @ (wanted - wanted.mean(0))).T
-        middle, gain = _levels(known @ weight[: self.words].T, wanted[:, : self.words])
-        gain = torch.cat([gain, torch.ones(len(weight) - self.words).to(gain)])
-        bias = torch.cat([-middle * gain[: self.words], wanted.mean(0)[self.words :]])
+        middle, gain = _levels(known @ weight.T, wanted)
         weight = gain[:, None] * weight / scale
         self.weight.copy_(weight)
-        self.bias.copy_(bias - weight @ mean)
+        self.bias.copy_(-middle * gain - weight @ mean)
 
-    def forward(self, told: Tensor) -> tuple[Tensor, Tensor]:
-        """How surely `told` stands for every word, (B, words) in 0 ... 1, and the numbers, (B, numbers)."""
-        heard = linear(_read(told.float()), self.weight.float(), self.bias.float())
-        return heard[:, : self.words].sigmoid(), heard[:, self.words :]
+    def forward(self, told: Tensor) -> Tensor:
+        """How surely `told` stands for every word, (B, words) in 0 ... 1."""
+        return linear(_read(told.float()), self.weight.float(), self.bias.float()).sigmoid()
 
 
 def _read(told: Tensor) -> Tensor:

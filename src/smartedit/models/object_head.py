@@ -24,11 +24,11 @@ class ObjectHead(ModelMixin, ConfigMixin):
 
     A UNet paints cell by cell. These three are one answer for all cells that are meant, found from what edit tokens, or a text
     encoder, say, and from where its masks are. What is said is heard as words (`Hearing`): `DEEDS`, then the kind and the colour of
-    what comes, words for tables, walls and lights, then the kinds and colours of what is meant; and as one number, the logarithm
-    of the factor by which things grow. A new head changes nothing.
+    what comes, words for tables, walls and lights, then the kinds and colours of what is meant. A new head changes nothing.
 
     Args: `told_width` of what is told; how many `kinds`, `colours` and words of `settings` there are; widths of the layers in
-    between, of the palette (`toning`), the warp (`warping`) and what places sprites (`placing`).
+    between, of the palette (`toning`), the warp (`warping`) and what places sprites (`placing`); the `factors` by which things become
+    bigger and smaller.
     """
 
     @register_to_config
@@ -41,13 +41,14 @@ class ObjectHead(ModelMixin, ConfigMixin):
         toning: int = 128,
         warping: int = 64,
         placing: int = 64,
+        factors: tuple[float, float] = (1.5, 0.65),
     ) -> None:
         super().__init__()
         self._layout = [len(DEEDS), kinds, colours, settings, kinds, colours]
         words = sum(self._layout)
-        self.hearing = Hearing(told_width, words, numbers=1)
+        self.hearing = Hearing(told_width, words)
         self.palette = Palette(words, toning)
-        self.warp = Warp(len(DEEDS) + kinds, warping)
+        self.warp = Warp(kinds, factors, warping)
         self.sprite = Sprite(kinds, colours, placing)
 
     def forward(self, seen: Tensor, change: Tensor, mask: Tensor, meant: Tensor, told: Tensor) -> Tensor:
@@ -55,17 +56,17 @@ class ObjectHead(ModelMixin, ConfigMixin):
         which pixels change, and which show what is meant, two (B, P, h, w) in 0 ... 1; what is told, (B, n, told_width) -> how these
         colours do change, as a picture (B, 3, H, W)."""
         with torch.no_grad():  # who speaks shall not learn to be heard by this: it is fitted to what is said anyway
-            words, growth = (heard.to(self.dtype) for heard in self.hearing(told))
+            words = self.hearing(told).to(self.dtype)
         change = change + self.palette(words, seen, seen + change, mask)
         patch = round(mask.shape[1] ** 0.5)
         margins = [patch * margin for margin in _margins(*mask.shape[-2:])]
         blocks = (seen, change, mask[:, None], meant[:, None])
         seen, change, mask, meant = (pad(pixel_shuffle(x.flatten(1, -3), patch), margins) for x in blocks)
         measures = measured(meant.float()).to(self.dtype)
-        deeds, _, colour, _, there, _ = words.split(self._layout, dim=1)
-        grown = deeds[:, _GROW].amax(1, keepdim=True)
-        change = self.warp(torch.cat([deeds, there], dim=1), grown, growth, measures, seen, change, mask, meant)
-        change = self.sprite(self.kinds(words), colour, deeds[:, _REPLACE, None], measures, seen, change)
+        deeds, _, colour, *_ = words.split(self._layout, dim=1)
+        comes, there = self.kinds(words)
+        change = self.warp(there, deeds[:, _GROW], measures, seen, change, mask, meant)
+        change = self.sprite((comes, there), colour, deeds[:, _REPLACE, None], measures, seen, change)
         return pad(change, [-margin for margin in margins])
 
     def kinds(self, words: Tensor) -> tuple[Tensor, Tensor]:

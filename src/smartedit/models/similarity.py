@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, pad
 
-#: Shares of a mask that lie left of, or above, the places that are told of it; the one in the middle, and the last.
+#: Shares of a mask that lie left of, or above, the places that are told of it.
 SHARES = (0.02, 0.1, 0.5, 0.9, 0.98)
-MIDDLE, LOWEST = 2, -1
 #: Numbers of a mask: these places in both directions, and how large it is.
 MEASURES = 2 * len(SHARES) + 1
+#: What is added to half of a side, so that there is always some.
+FAINT = 0.02
 #: Side of the squares of pixels in which a mask is measured.
 COARSE = 4
 
@@ -24,6 +25,13 @@ def resampled(picture: Tensor, where: Tensor, size: int | None = None, outside: 
     """A picture (B, C, H, W) of which every pixel comes from the place to which a map (B, 2, 3) leads."""
     shape = [*picture.shape[:2], *((size, size) if size else picture.shape[2:])]
     return grid_sample(picture, affine_grid(where, shape, align_corners=False), padding_mode=outside, align_corners=False)
+
+
+def extent(measures: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the box around what was `measured`: its middle (B, 2), and half of its longer side (B, 1)."""
+    across, down = measures[:, :-1].chunk(2, dim=1)
+    middle = torch.stack([(a[:, 0] + a[:, -1]) / 2 for a in (across, down)], dim=1)
+    return middle, torch.maximum(across[:, -1:] - across[:, :1], down[:, -1:] - down[:, :1]) / 2 + FAINT
 
 
 @torch.no_grad()

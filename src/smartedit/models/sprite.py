@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, silu
 
 from .layers import zeroed
-from .similarity import MEASURES, resampled, similarity
+from .similarity import MEASURES, extent, resampled, similarity
 
 #: Side of a sprite in pixels, and of what its convolutions begin with.
 CANVAS, FIRST = 48, 6
@@ -62,10 +62,8 @@ class Sprite(nn.Module):
     def placed(self, known: Tensor, measures: Tensor) -> Tensor:
         """Middle (x, y) and half of the side of the sprite, in -1 ... 1, by what is known and where what is meant is: (B, 3)."""
         off = self.place_map_out(self.place(known))
-        across, down = measures[:, :-1].chunk(2, dim=1)
-        middles = torch.stack([(a[:, 0] + a[:, -1]) / 2 for a in (across, down)], dim=1)
-        half = torch.maximum(across[:, -1] - across[:, 0], down[:, -1] - down[:, 0]) / 2 + 0.02
-        return torch.cat([middles + half[:, None] * off[:, :2], half[:, None] * off[:, 2:].clamp(-3, 3).exp()], dim=1)
+        middle, half = extent(measures)
+        return torch.cat([middle + half * off[:, :2], half * off[:, 2:].clamp(-3, 3).exp()], dim=1)
 
     def over(self, patch: Tensor, kind: Tensor, colour: Tensor, around: Tensor) -> Tensor:
         """What lies under a sprite, (B, 3, c, c), with it; kind, colour and surroundings as `drawn` takes them."""

@@ -26,7 +26,6 @@ from smartedit.models.object_head import DEEDS
 from smartedit.models.presets import get_preset
 from smartedit.training.workshop import Workshop
 from smartedit.world.lexicon import NOUNS
-from smartedit.world.proposals import FACTORS
 from smartedit.world.questions import caption, region_phrases
 from smartedit.world.scene import COLOURS
 from smartedit.world.surfaces import LIGHTS, TABLES, WALLS
@@ -52,8 +51,6 @@ OWN, SMUDGED = 0.5, 0.2
 KINDS, PAINTS = list(NOUNS), list(COLOURS)
 #: Words of tables, walls and lights that are not colours.
 SETTINGS = sorted({word for name in (*TABLES, *WALLS, *LIGHTS) for word in name.split()} - {*PAINTS, *KINDS})
-#: By which factor things grow.
-GROWTH = dict(zip(("bigger", "smaller"), FACTORS, strict=True))
 
 
 @dataclass
@@ -98,7 +95,8 @@ class Talk(Batch):
 class Newcomers(Batch):
     """What comes in the place of things, as a sprite draws and places it: `kind` (B, kinds), `colour` (B, colours), one is 1; `mean`
     (B, 3), `place` (B, 3), `under` and `shown` (B, 3, c, c) in -1 ... 1 (see `draw_replaced`). Of the thing that was there: the kind
-    `was` (B, kinds), one is 1, and `measures` (B, m) of what is seen of it, as uncertain as a UNet is."""
+    `was` (B, kinds), one is 1, the point that it `stood` on (B, 2), and `measures` (B, m) of what is seen of it, as uncertain as a UNet
+    is."""
 
     kind: Tensor
     colour: Tensor
@@ -107,6 +105,7 @@ class Newcomers(Batch):
     under: Tensor
     shown: Tensor
     was: Tensor
+    stood: Tensor
     measures: Tensor
 
 
@@ -296,13 +295,12 @@ def coarse(region: Tensor) -> Tensor:
 
 
 def heard(replies: Sequence[str]) -> Tensor:
-    """What an object head hears of each reply, (B, words + 1): 0 or 1 for what is done, for the kind and the colour of what comes,
-    for `SETTINGS`, for the kinds and colours of what is meant; then the logarithm of the factor by which it grows."""
+    """What an object head hears of each reply, (B, words): 0 or 1 for what is done, for the kind and the colour of what comes, for
+    `SETTINGS`, for the kinds and colours of what is meant."""
     told = []
     for meant, _, done in (reply.rpartition(" : ") for reply in replies):
         said, there = set(done.split()), set(meant.rpartition(" . ")[2].split())
-        words = [word in said for word in (*DEEDS, *KINDS, *PAINTS, *SETTINGS)] + [word in there for word in (*KINDS, *PAINTS)]
-        told.append([*words, sum(math.log(factor) for word, factor in GROWTH.items() if word in said)])
+        told.append([word in said for word in (*DEEDS, *KINDS, *PAINTS, *SETTINGS)] + [word in there for word in (*KINDS, *PAINTS)])
     return torch.tensor(told, dtype=torch.float32)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 FAINT, FAINT_SUM = 3.0, 30.0
 #: The change of a colour, of 2 from black to white, from which on a pixel counts as changed; and how many pixels are hardly any.
 VISIBLE, FAINT_PIXELS = 0.05, 100.0
-#: How far a square may be off, in halves of its side, and count as near.
+#: How far a place may be off, in halves of a side, and count as near.
 NEAR = 0.1
 
 
@@ -61,7 +61,7 @@ def out_of_place(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 def nearly(off: Tensor) -> Tensor:
-    """`out_of_place` as a loss, (B,), to which what is far off anyway adds little more."""
+    """How far off, by halves of a side (B, n), as a loss (B,) to which what is far off anyway adds little more."""
     return torch.log1p(off / NEAR).sum(1)
 
 

@@ -33,7 +33,6 @@ from smartedit.training.losses import (
     drop_conditions,
     misplaced,
     nearly,
-    out_of_place,
     outlined,
     reconstruction,
     region_contrast,
@@ -41,6 +40,7 @@ from smartedit.training.losses import (
     undone,
 )
 from smartedit.training.precision import short_attention
+from smartedit.training.standing import astand
 from smartedit.training.workshop import Workshop, normalise_view
 
 #: Share of training samples at pure noise (design: most of what an edit needs is decided there).
@@ -169,12 +169,14 @@ def _read(shop: Workshop, turns: TextBatch, features: Tensor) -> MLLMOutput:
 
 
 def sprite(shop: Workshop, given: lessons.Newcomers, generator: Generator) -> Losses:
-    """Things are drawn over what lies under them, at their true places; and come to stand at these, by where the old thing is."""
-    head = shop.parts["object_head"].sprite
-    drawn = head.over(given.under, given.kind, given.colour, surroundings(given.mean, given.place, given.under))
+    """Things are drawn over what lies under them, at their true places; come to stand at these, by what is seen of the old thing; and
+    what that stands on is found."""
+    head = shop.parts["object_head"]
+    drawn = head.sprite.over(given.under, given.kind, given.colour, surroundings(given.mean, given.place, given.under))
     left, change = drawn - given.shown, given.under - given.shown
-    off = out_of_place(head.placed(torch.cat([given.kind, given.was, given.measures], dim=1), given.measures), given.place)
-    losses = {"undone": undone(left, change).mean(), "undecided": undecided(left, change).mean(), "off": nearly(off).mean()}
+    off, foot = astand(head, (given.kind, given.was), given.measures, given.place, given.stood)
+    losses = {"undone": undone(left, change).mean(), "undecided": undecided(left, change).mean()}
+    losses |= {"off": nearly(off).mean(), "foot": nearly(foot).mean()}
     well = {"~right": undecided(left, change) < WELL, "~near": off.amax(1) < NEAR}
     return losses | {name: share.float().mean() for name, share in well.items()}
 

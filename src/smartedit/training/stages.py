@@ -284,5 +284,5 @@ def _fit_hearing(shop: Workshop, stage: Stage, count: int, seed: int) -> None:
 
 def _heard(hearing: torch.nn.Module, told: list[torch.Tensor], replies: list[str]) -> float:
     """The share of the words said that are heard."""
-    heard, _ = hearing(torch.cat(told))
-    return (heard[lessons.heard(replies)[:, : hearing.words] == 1] > 0.5).float().mean().item()
+    heard = hearing(torch.cat(told))
+    return (heard[lessons.heard(replies) == 1] > 0.5).float().mean().item()
