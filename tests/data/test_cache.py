@@ -81,6 +81,15 @@ def test_what_is_meant_is_what_the_picture_shows_of_the_targets(mini_run):
     assert 0 < known < len(mini_run.pairs)
 
 
+def test_a_cache_of_an_older_version_is_refused(mini_run, tmp_path):
+    folder = shutil.copytree(mini_run.out / "cache" / "train", tmp_path / "cache" / "train")
+    shard = next(folder.glob("train-*.npz"))
+    arrays = dict(np.load(shard))
+    np.savez(shard, **{key: value for key, value in arrays.items() if key != "meant"})
+    with pytest.raises(TrainingError, match=f"{shard.name} was made by an older version; delete {tmp_path / 'cache'} and"):
+        Cache(folder)
+
+
 def test_no_pairs_are_an_empty_batch(mini_run, tmp_path):
     """Also where the first shard is one of scenes, which has no pairs at all."""
     folder = shutil.copytree(mini_run.out / "cache" / "train", tmp_path / "cache")

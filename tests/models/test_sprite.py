@@ -92,7 +92,7 @@ def test_all_of_it_learns_from_true_places_and_nothing_from_whole_pictures(sprit
     sprite(**given).square().sum().backward()
     assert given["change"].grad.abs().sum() > 0 and all(weight.grad is None for weight in sprite.parameters())
     (comes, was), patch = given["kinds"], torch.rand(1, 3, CANVAS, CANVAS)
-    place = sprite.placed(torch.cat([comes, was, given["measures"]], dim=1), given["measures"])
+    place = sprite.placed(comes, was, given["measures"])
     drawn = sprite.over(patch, comes, given["colour"], surroundings(torch.zeros(1, 3), place.detach(), patch))
     (place.square().sum() + drawn.square().sum()).backward()
     assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in sprite.parameters())

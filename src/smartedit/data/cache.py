@@ -230,6 +230,8 @@ class Cache:
         words = json.loads(path.with_suffix(".json").read_text())
         with np.load(path) as stored:
             self.arrays.append({key: stored[key] for key in stored.files})
+        if words["pairs"] and "meant" not in self.arrays[-1]:
+            raise TrainingError(f"{path} was made by an older version; delete {path.parent.parent} and run the same command again")
         first = len(self.scenes)
         self._first_scene.append(first)
         self.pairs_of += [[] for _ in words["scenes"]]

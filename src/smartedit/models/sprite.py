@@ -49,7 +49,7 @@ class Sprite(nn.Module):
         with the sprite."""
         under = seen + change
         with torch.no_grad():  # pictures with things somewhat out of place teach it to blur: it learns by `over` and `placed`
-            place = self.placed(torch.cat([*kinds, measures], dim=1), measures)
+            place = self.placed(*kinds, measures)
             patch = cut_out(under, place)
             colours, opacity = self.drawn(kinds[0], colour, surroundings(seen.mean((2, 3)), place, patch))
             shown = torch.cat([colours, self.strength * opacity], dim=1).to(seen)
@@ -59,9 +59,9 @@ class Sprite(nn.Module):
         inside = resampled(torch.ones_like(shown[:, :1]), back, seen.shape[-1], outside="zeros")
         return change + wanted.to(seen)[:, :, None, None] * inside * opacity * (colours - under)
 
-    def placed(self, known: Tensor, measures: Tensor) -> Tensor:
-        """Middle (x, y) and half of the side of the sprite, in -1 ... 1, by what is known and where what is meant is: (B, 3)."""
-        off = self.place_map_out(self.place(known))
+    def placed(self, comes: Tensor, was: Tensor, measures: Tensor) -> Tensor:
+        """Middle (x, y) and half of the side of the sprite, in -1 ... 1, by both kinds and by where what is meant is: (B, 3)."""
+        off = self.place_map_out(self.place(torch.cat([comes, was, measures], dim=1)))
         middle, half = extent(measures)
         return torch.cat([middle + half * off[:, :2], half * off[:, 2:].clamp(-3, 3).exp()], dim=1)
 

@@ -175,10 +175,10 @@ def sprite(shop: Workshop, given: lessons.Newcomers, generator: Generator) -> Lo
     drawn = head.sprite.over(given.under, given.kind, given.colour, surroundings(given.mean, given.place, given.under))
     left, change = drawn - given.shown, given.under - given.shown
     off, foot = astand(head, (given.kind, given.was), given.measures, given.place, given.stood)
-    losses = {"undone": undone(left, change).mean(), "undecided": undecided(left, change).mean()}
-    losses |= {"off": nearly(off).mean(), "foot": nearly(foot).mean()}
-    well = {"~right": undecided(left, change) < WELL, "~near": off.amax(1) < NEAR}
-    return losses | {name: share.float().mean() for name, share in well.items()}
+    wrong = undecided(left, change)
+    each = {"undone": undone(left, change), "undecided": wrong, "off": nearly(off), "foot": nearly(foot)}
+    each |= {"~right": (wrong < WELL).float(), "~near": (off.amax(1) < NEAR).float()}
+    return {name: values.mean() for name, values in each.items()}
 
 
 def base(shop: Workshop, told: lessons.Painting, generator: Generator) -> Losses:

@@ -32,11 +32,11 @@ def astand(
 ) -> tuple[Tensor, Tensor]:
     """How far off, in halves of a side, an object head puts the new thing, (B, 3), and finds what the old one stands on, (B, 2).
 
-    The kinds of both, two (B, kinds); `measures` (B, m) of the old thing; the true `place` (B, 3), and the true point `stood` (B, 2).
+    The kinds of the new and the old one, two (B, kinds); `measures` (B, m) of the old one; the true `place` (B, 3), and the true point
+    `stood` (B, 2).
     """
-    comes, was = kinds
-    off = out_of_place(head.sprite.placed(torch.cat([comes, was, measures], dim=1), measures), place)
-    return off, (head.warp.stood(was, measures) - stood).abs() / extent(measures)[1]
+    off = out_of_place(head.sprite.placed(*kinds, measures), place)
+    return off, (head.warp.stood(kinds[1], measures) - stood).abs() / extent(measures)[1]
 
 
 def fit_standing(shop: Workshop, with_bim: bool, count: int, seed: int) -> None:
