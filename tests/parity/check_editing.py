@@ -115,7 +115,7 @@ def _all_noise_from(noises: list[torch.Tensor]):
     """Whoever has imported diffusers' `randn_tensor` gets the next of `noises`."""
     from diffusers.utils.torch_utils import randn_tensor
 
-    users = [module for module in list(sys.modules.values()) if getattr(module, "randn_tensor", None) is randn_tensor]
+    users = [module for module in list(sys.modules.values()) if getattr(module, "__dict__", {}).get("randn_tensor") is randn_tensor]
     patches = [mock.patch.object(module, "randn_tensor", lambda *_, **__: noises.pop(0)) for module in users]
     return _Together(patches)
 
