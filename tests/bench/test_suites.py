@@ -159,9 +159,11 @@ def test_your_own_folder(tmp_path):
     ("cases.jsonl", "{oops\n", "cannot be read"),
     ("cases.jsonl", "3\n", "cannot be read"),
     ("cases.csv", "picture,instruction\n", "holds no case"),
+    ("cases.csv", "picture,instruction\na.png," + 200_000 * "x", "cannot be read .*field larger .*column names"),
+    ("cases.csv", "picture,instruction\na.png,caf\xe9\n", "cannot be read .*UTF-8"),
 ])  # fmt: skip
 def test_bad_tables_are_refused_in_words(tmp_path, name, text, match):
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, encoding="latin-1")
     with pytest.raises(SmartEditError, match=match):
         suites.find("folder", tmp_path)
 

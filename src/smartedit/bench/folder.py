@@ -73,14 +73,15 @@ def _rows(root: Path) -> list[dict]:
     path = next((root / name for name in TABLES if (root / name).exists()), None)
     if path is None:
         raise SmartEditError(f"{root} has no {' or '.join(TABLES)}; write one row a picture: {','.join(COLUMNS)}")
-    text = path.read_text(encoding="utf-8-sig")
     try:
+        text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".csv":
             rows = list(csv.DictReader(text.splitlines()))
         else:
             rows = [dict(json.loads(line)) for line in text.splitlines() if line.strip()]
-    except (ValueError, TypeError) as error:
-        raise SmartEditError(f"{path} cannot be read ({error}); write one JSON object a line") from error
+    except (OSError, ValueError, TypeError, csv.Error) as error:  # text in another encoding is a ValueError
+        wanted = "a first line of column names" if path.suffix == ".csv" else "one JSON object a line"
+        raise SmartEditError(f"{path} cannot be read ({error}); write it in UTF-8, with {wanted}") from error
     unknown = {str(name) for row in rows for name in row} - set(COLUMNS)
     if unknown:
         raise SmartEditError(f"{path.name} has unknown columns {', '.join(sorted(unknown))}; known: {', '.join(COLUMNS)}")
