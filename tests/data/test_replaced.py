@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from smartedit.data.replaced import AROUND, OTHERS, THINGS, draw_replaced
+from smartedit.data.replaced import AROUND, OTHERS, THINGS, ask_replaced, draw_replaced
 from smartedit.errors import SceneError
 from smartedit.models.similarity import MEASURES, measured
 from smartedit.models.sprite import CANVAS, cut_out
 from smartedit.training import lessons
 from smartedit.world.edits import Remove, Replace
-from smartedit.world.placing import screen_box
+from smartedit.world.placing import project, screen_box
 from smartedit.world.render import object_masks, render
 from smartedit.world.scene import Scene
 from smartedit.world.splits import combination_split
@@ -86,6 +86,21 @@ def test_a_lesson_is_a_little_unsure_where_things_were(mini_run):
     assert -1 <= given.shown.min() < -0.3 < 0.3 < given.shown.max() <= 1
     off = (given.measures[:, None] - torch.from_numpy(mini_run.shop.train.replaced["measures"])).norm(dim=2).amin(1)
     assert (off > 0).all() and 0.5 < off.mean() / (lessons.UNSURE * MEASURES**0.5) < 1.1
+
+
+def test_what_is_asked_for_fits_the_scene_and_the_split(mini_run):
+    rng, found = np.random.default_rng(0), 0
+    for described in mini_run.shop.train.scenes * 3:
+        if not (asked := ask_replaced(described, rng)):
+            continue
+        (words, place, stood), scene = asked, Scene.from_json(described)
+        said = set(words.replace("grey", "gray").split())
+        named = [(kind, colour) for kind in lessons.KINDS for colour in lessons.PAINTS if {kind, colour} <= said]
+        allowed = [one for one in named if combination_split(*one, scene.table) == "train"]
+        fitting = [old for one in allowed for old, changed, new in newcomers(scene, *one) if np.allclose(place, square(scene, new), atol=1e-6)]
+        points = [project(scene.camera, old.x, 0.0, old.z) for old in fitting]
+        found += any(np.allclose(stood, 2 * np.array(point) - 1, atol=1e-6) for point in points)
+    assert found >= 5
 
 
 def test_a_shard_is_drawn_once(mini_run):

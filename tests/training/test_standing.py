@@ -5,17 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from smartedit.data.replaced import ask_replaced
-from smartedit.errors import SceneError
 from smartedit.models.similarity import MEASURES
 from smartedit.training import lessons, standing
 from smartedit.training.losses import NEAR, nearly, out_of_place
-from smartedit.training.standing import astand, fit_standing
+from smartedit.training.standing import how_far_off, fit_standing
 from smartedit.training.workshop import Workshop
-from smartedit.world.edits import Replace
-from smartedit.world.placing import screen_box
-from smartedit.world.scene import Scene
-from smartedit.world.splits import combination_split
 
 
 def test_squares_are_off_by_halves_of_the_side_they_should_have():
@@ -25,31 +19,6 @@ def test_squares_are_off_by_halves_of_the_side_they_should_have():
     torch.testing.assert_close(out_of_place(found, wanted), torch.tensor([[1.0, 0.2, 0.6931]]), atol=1e-4, rtol=1e-4)
     near, far, further = nearly(torch.tensor([[NEAR, 0, 0], [1.0, 0, 0], [2.0, 0, 0]]))
     assert near < far < further and further - far < near
-
-
-def test_what_is_asked_for_fits_the_scene_and_the_split(mini_run):
-    rng, found = np.random.default_rng(0), 0
-    for described in mini_run.shop.train.scenes * 3:
-        if not (asked := ask_replaced(described, rng)):
-            continue
-        (words, place, _), scene = asked, Scene.from_json(described)
-        said = set(words.replace("grey", "gray").split())
-        named = [(kind, colour) for kind in lessons.KINDS for colour in lessons.PAINTS if {kind, colour} <= said]
-        allowed = [one for one in named if combination_split(*one, scene.table) == "train"]
-        found += any(np.allclose(place[:2], middle, atol=1e-5) for one in allowed for middle in middles(scene, *one))
-    assert found >= 5
-
-
-def middles(scene: Scene, kind: str, colour: str):
-    """Where one of a kind and colour would stand in the place of each thing of a scene."""
-    for old in scene.objects:
-        try:
-            changed = Replace((old.id,), kind, colour).apply(scene)
-        except SceneError:
-            continue
-        (new,) = (thing for thing in changed.objects if thing not in scene.objects)
-        x0, y0, x1, y1 = screen_box(scene.camera, new, new.x, new.z)
-        yield x0 + x1 - 1, y0 + y1 - 1
 
 
 def test_what_parts_say_of_replacements_comes_with_the_right_places(mini_run):
@@ -73,7 +42,7 @@ def test_things_learn_where_to_stand_and_nothing_else_is_touched(mini_run, monke
 
     def off() -> list[float]:
         with torch.no_grad():
-            return [nearly(one).mean().item() for one in astand(head, (true.kind, true.was), wrong, true.place, true.stood)]
+            return [nearly(one).mean().item() for one in how_far_off(head, (true.kind, true.was), wrong, true.place, true.stood)]
 
     first = off()
     fit_standing(shop, True, count=64, seed=0)

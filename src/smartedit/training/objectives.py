@@ -40,7 +40,7 @@ from smartedit.training.losses import (
     undone,
 )
 from smartedit.training.precision import short_attention
-from smartedit.training.standing import astand
+from smartedit.training.standing import how_far_off
 from smartedit.training.workshop import Workshop, normalise_view
 
 #: Share of training samples at pure noise (design: most of what an edit needs is decided there).
@@ -174,7 +174,7 @@ def sprite(shop: Workshop, given: lessons.Newcomers, generator: Generator) -> Lo
     head = shop.parts["object_head"]
     drawn = head.sprite.over(given.under, given.kind, given.colour, surroundings(given.mean, given.place, given.under))
     left, change = drawn - given.shown, given.under - given.shown
-    off, foot = astand(head, (given.kind, given.was), given.measures, given.place, given.stood)
+    off, foot = how_far_off(head, (given.kind, given.was), given.measures, given.place, given.stood)
     wrong = undecided(left, change)
     each = {"undone": undone(left, change), "undecided": wrong, "off": nearly(off), "foot": nearly(foot)}
     each |= {"~right": (wrong < WELL).float(), "~near": (off.amax(1) < NEAR).float()}

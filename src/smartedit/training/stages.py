@@ -112,7 +112,7 @@ START = "start"
 AUTOENCODER_PICTURES = 3000
 #: How many replies the hearing of an object head is fitted to when a stage begins.
 HEARD = 4096
-#: How many replacements where sprites stand is fitted to when a stage has ended.
+#: How many replacements where things stand is fitted to when a stage has ended.
 ASKED = 4096
 #: After how many batches it is asked whether it hears well already, and the share of words that this takes.
 FIRST_HEARD, HEARS = 16, 0.9

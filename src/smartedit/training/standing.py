@@ -27,7 +27,7 @@ AT_ONCE = 32
 PASSES, EACH, RATE = 36, 96, 2e-3
 
 
-def astand(
+def how_far_off(
     head: ObjectHead, kinds: tuple[Tensor, Tensor], measures: Tensor, place: Tensor, stood: Tensor
 ) -> tuple[Tensor, Tensor]:
     """How far off, in halves of a side, an object head puts the new thing, (B, 3), and finds what the old one stands on, (B, 2).
@@ -57,7 +57,7 @@ def fit_standing(shop: Workshop, with_bim: bool, count: int, seed: int) -> None:
         true = lessons.sprite(shop, rng, EACH).to(shop.device)
         both = zip(said, (true.kind, true.was, true.measures, true.place, true.stood), strict=True)
         comes, was, measures, place, stood = (torch.cat([rows[some], others]) for rows, others in both)
-        off, foot = astand(head, (comes, was), measures, place, stood)
+        off, foot = how_far_off(head, (comes, was), measures, place, stood)
         learner.zero_grad()
         (nearly(off) + nearly(foot)).mean().backward()
         learner.step()
