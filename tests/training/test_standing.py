@@ -8,7 +8,7 @@ import torch
 from smartedit.models.similarity import MEASURES
 from smartedit.training import lessons, standing
 from smartedit.training.losses import NEAR, nearly, out_of_place
-from smartedit.training.standing import how_far_off, fit_standing
+from smartedit.training.standing import fit_standing, how_far_off
 from smartedit.training.workshop import Workshop
 
 
