@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartedit.data import scenes
-from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache, coverage, kind_of_data, owners
+from smartedit.data.cache import COMPLEX, EDITING, PERCEPTION, Cache, coverage, encode_pairs, kind_of_data, owners
 from smartedit.data.mixture import Mixture
 from smartedit.errors import TrainingError
+from smartedit.world.pairs import make_pairs
 from smartedit.world.splits import SEEDS
 
 
@@ -81,11 +83,24 @@ def test_what_is_meant_is_what_the_picture_shows_of_the_targets(mini_run):
     assert 0 < known < len(mini_run.pairs)
 
 
+def test_what_something_is_put_beside_is_what_the_picture_shows_of_the_anchor(tmp_path):
+    """Of a move: the thing that is moved is meant, that beside which it is put is another."""
+    pairs = [pair for index in range(40) for pair in make_pairs("train", index) if pair.op in ("add", "move") and pair.edit.get("anchor")][:3]
+    rows = [{**vars(pair), "scene": json.dumps(pair.scene)} for pair in pairs]
+    encode_pairs(rows, tmp_path / "train-00000.npz", lambda pictures: torch.zeros(len(pictures), 4, 16, 16), view_size=160, patch=16)
+    batch = Cache(tmp_path).edits(range(len(pairs)))
+    assert len(pairs) == 3
+    for pair, beside, meant in zip(pairs, batch.beside[:, 0].numpy(), batch.meant[:, 0].numpy(), strict=True):
+        number = [thing["id"] for thing in pair.scene["objects"]].index(pair.edit["anchor"]) + 1
+        np.testing.assert_array_equal(beside, pair.region_ids == number)
+        assert beside.any() and not (beside & meant).any() and meant.any() == (pair.op == "move")
+
+
 def test_a_cache_of_an_older_version_is_refused(mini_run, tmp_path):
     folder = shutil.copytree(mini_run.out / "cache" / "train", tmp_path / "cache" / "train")
     shard = next(folder.glob("train-*.npz"))
     arrays = dict(np.load(shard))
-    np.savez(shard, **{key: value for key, value in arrays.items() if key != "meant"})
+    np.savez(shard, **{key: value for key, value in arrays.items() if key != "beside"})
     with pytest.raises(TrainingError, match=f"{shard.name} was made by an older version; delete {tmp_path / 'cache'} and"):
         Cache(folder)
 

@@ -80,11 +80,11 @@ def test_measures_are_of_what_is_seen_of_the_old_thing(mini_run):
 
 def test_a_lesson_is_a_little_unsure_where_things_were(mini_run):
     given = lessons.sprite(mini_run.shop, np.random.default_rng(0), 64)
-    assert given.under.shape == given.shown.shape == (64, 3, CANVAS, CANVAS) and given.measures.shape == (64, MEASURES)
-    for which in (given.kind, given.was, given.colour):
+    assert given.under.shape == given.shown.shape == (64, 3, CANVAS, CANVAS) and given.standing.measures.shape == (64, MEASURES)
+    for which in (given.standing.comes, given.standing.was, given.colour):
         assert torch.equal(which.sum(1), torch.ones(64))
     assert -1 <= given.shown.min() < -0.3 < 0.3 < given.shown.max() <= 1
-    off = (given.measures[:, None] - torch.from_numpy(mini_run.shop.train.replaced["measures"])).norm(dim=2).amin(1)
+    off = (given.standing.measures[:, None] - torch.from_numpy(mini_run.shop.train.replaced["measures"])).norm(dim=2).amin(1)
     assert (off > 0).all() and 0.5 < off.mean() / (lessons.UNSURE * MEASURES**0.5) < 1.1
 
 

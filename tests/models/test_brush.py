@@ -30,11 +30,11 @@ def decode(vae: PatchAutoencoder, latents: Tensor) -> Tensor:
     return pixel_shuffle(vae.linear_patches(latents), vae.patch)
 
 
-def outputs(new: Tensor, gates: float = -OPEN, amounts: Tensor | None = None, mask: float = OPEN, weights: Tensor | None = None, meant: float = OPEN) -> Tensor:
+def outputs(new: Tensor, gates: float = -OPEN, amounts: Tensor | None = None, mask: float = OPEN, weights: Tensor | None = None, meant: float = OPEN, beside: float = OPEN) -> Tensor:
     """Outputs for latents `new` (1, C, h, w), the same in every cell but for these; `weights` are those of the first mask."""
     parts = [new, torch.full((1, GATES, 1, 1), gates), torch.zeros(1, DYES, 1, 1) if amounts is None else amounts.view(1, DYES, 1, 1)]
     parts += [torch.full((1, FINE**2, 1, 1), mask), torch.zeros(1, 3, 1, 1) if weights is None else weights.view(1, 3, 1, 1)]
-    parts += [torch.full((1, FINE**2, 1, 1), meant), torch.zeros(1, 3, 1, 1)]
+    parts += [part for shown in (meant, beside) for part in (torch.full((1, FINE**2, 1, 1), shown), torch.zeros(1, 3, 1, 1))]
     return torch.cat([part.expand(-1, -1, *new.shape[2:]) for part in parts], dim=1)
 
 
@@ -97,7 +97,7 @@ def test_an_object_head_tones_what_is_painted(vae, pictures):
 def test_a_mask_runs_through_cells(vae, pictures):
     source, new = (encode(vae, picture) for picture in pictures)
     output = outputs(new, gates=OPEN)
-    rough = output[:, -MASKS : -MASK - 3].view(1, FINE, FINE, 4, 4)
+    rough = output[:, -MASKS : -2 * MASK - 3].view(1, FINE, FINE, 4, 4)
     rough[:, :, :2] = -OPEN  # the left half of every cell is shut
     found = decode(vae, Brush(vae)(output, source))
     left = torch.arange(16) % 4 < 2
@@ -129,10 +129,10 @@ def test_pixels_and_latents_are_inverse(vae, pictures):
 
 
 def test_what_is_meant_paints_nothing_by_itself(vae, pictures):
-    """It is read from the outputs behind those of the first mask, and only a head uses it."""
+    """Nor does that beside which something is put: both are read from the outputs behind those of the first mask, for a head."""
     source, new = (encode(vae, picture) for picture in pictures)
-    brush, output = Brush(vae), outputs(new, gates=OPEN, mask=1.0, meant=-2.0)
-    changes, meant = brush.masks(output, source)
-    assert changes.shape == meant.shape == (1, 16, 4, 4)
-    assert (changes == 1.0).all() and (meant == -2.0).all()
+    brush, output = Brush(vae), outputs(new, gates=OPEN, mask=1.0, meant=-2.0, beside=0.5)
+    changes, meant, beside = brush.masks(output, source)
+    assert changes.shape == meant.shape == beside.shape == (1, 16, 4, 4)
+    assert (changes == 1.0).all() and (meant == -2.0).all() and (beside == 0.5).all()
     torch.testing.assert_close(brush(output, source), brush(outputs(new, gates=OPEN, mask=1.0, meant=3.0), source))

@@ -15,14 +15,17 @@ from torch.nn.functional import interpolate
 
 from smartedit.data.cache import Cache
 from smartedit.data.sample import PictureBatch
-from smartedit.world.edits import Recolour
+from smartedit.world.edits import Add, Recolour
 from smartedit.world.phrasing import instruct
+from smartedit.world.references import Instruction
 from smartedit.world.proposals import OPS, groups_of, possible_groups, propose, weighted
 from smartedit.world.replies import GRID, reply
 from smartedit.world.scene import COLOURS, Scene
 
 #: Operations whose reply can be worded without rendering the edited scene.
 _TOLD = {op: weight for op, weight in OPS.items() if op not in ("add", "move")}
+#: The same for all operations, more of those that have the most to say: what comes, or where it is put.
+_HEARD = {**OPS, "replace": 0.5, "add": 0.4, "move": 0.3}
 #: Operations that change their targets without any shadow, or everything.
 _WHOLE = ("recolour", "paint", "light")
 #: Groups that name one thing by how it looks and where it is.
@@ -47,16 +50,31 @@ class Asked:
 
 def ask(described: dict, cover: np.ndarray, rng: np.random.Generator, split: str = "train") -> Asked:
     """An edit of the scene that was not carried out; `cover` (2, objects, P) is `coverage` of its picture."""
+    op, edit, told = _some_edit(described, _TOLD, rng, split)
+    where = _where(op, edit, described, cover)
+    whole = op in _WHOLE and not described.get("mirror")  # a mirror may show it too
+    return Asked(told.words, reply(edit, described, described, told), where, whole)
+
+
+def ask_aloud(described: dict, rng: np.random.Generator) -> tuple[str, str, str]:
+    """A training instruction for any edit of the scene; the right reply, without the box of what is added or moved; and how that stands
+    to what it is put beside, or to the table, "" where nothing is put anywhere."""
+    _, edit, told = _some_edit(described, _HEARD, rng, "train")
+    new = [{"id": "", "kind": edit.kind, "colour": edit.colour}] if isinstance(edit, Add) else []
+    after = {"objects": [{**thing, "box": None} for thing in described["objects"]] + new}
+    return told.words, reply(edit, described, after, told), getattr(edit, "relation", "")
+
+
+def _some_edit(described: dict, ops: dict[str, float], rng: np.random.Generator, split: str) -> tuple[str, object, Instruction]:
+    """An operation of `ops`, an edit of the scene that is one, and an instruction for it."""
     scene = Scene.from_json(described)
     while True:
-        op = weighted(_TOLD, rng)
-        group = weighted({g: w for g, w in possible_groups(described).items() if g in groups_of(op)}, rng)
-        edit = propose(op, group, scene, described, split, rng)
+        op = weighted(ops, rng)
+        groups = {g: w for g, w in possible_groups(described).items() if g in groups_of(op)}
+        edit = propose(op, group := weighted(groups, rng), scene, described, split, rng)
         told = edit and instruct(scene, edit, rng, group, split, described)
         if told:
-            where = _where(op, edit, described, cover)
-            whole = op in _WHOLE and not described.get("mirror")  # a mirror may show it too
-            return Asked(told.words, reply(edit, described, described, told), where, whole)
+            return op, edit, told
 
 
 def recolour_words(described: dict, id: str, colour: str, rng: np.random.Generator) -> str | None:
@@ -67,6 +85,11 @@ def recolour_words(described: dict, id: str, colour: str, rng: np.random.Generat
 def one_thing_words(described: dict, edit, rng: np.random.Generator) -> str | None:
     """A training instruction for an edit of one thing of a scene; None where no words were found."""
     group = weighted({g: w for g, w in possible_groups(described).items() if g in _ONE_THING}, rng)
+    return words_of(described, edit, group, rng)
+
+
+def words_of(described: dict, edit, group: str, rng: np.random.Generator) -> str | None:
+    """A training instruction of a group for an edit of a scene; None where no words were found."""
     told = instruct(Scene.from_json(described), edit, rng, group, described=described)
     return told and told.words
 

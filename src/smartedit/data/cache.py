@@ -38,8 +38,8 @@ CELLS = 16
 RECOLOURED = "recoloured"
 #: How the names of shards of scenes in other settings begin.
 SETTINGS = "settings"
-#: How the names of shards of things in others' place begin.
-REPLACED = "replaced"
+#: How the names of shards of things in others' place, and of things put somewhere, begin.
+REPLACED, LANDINGS = "replaced", "landings"
 
 PERCEPTION, COMPLEX, EDITING = "perception", "complex", "editing"
 
@@ -106,14 +106,14 @@ def encode_pairs(rows: list[dict], end: Path, encode: Callable[[torch.Tensor], t
     """Write pairs as a shard of a cache: dicts with what `smartedit.world.pairs.Pair` has, pictures as arrays, `scene` as JSON text."""
     firsts = list({row["scene"]: row for row in reversed(rows)}.values())[::-1]
     scenes = {row["scene"]: i for i, row in enumerate(firsts)}
-    before = np.stack([row["before"] for row in firsts])
+    before, shown = np.stack([row["before"] for row in firsts]), [_shown(row) for row in rows]
     arrays = {
         "source": latents_of(before, encode),
         "target": latents_of(np.stack([row["after"] for row in rows]), encode),
         "view": _views(before, view_size),
         "cover": np.stack([coverage(row["region_ids"], view_size // patch) for row in firsts]),
         "region": np.stack([share(row["mask"], CELLS) for row in rows]),
-        "meant": np.stack([packed(_meant(row)) for row in rows]),
+        **{key: np.stack([one[key] for one in shown]) for key in ("meant", "beside")},
         "scene": np.array([scenes[row["scene"]] for row in rows], np.int32),
     }
     words = {
@@ -124,12 +124,15 @@ def encode_pairs(rows: list[dict], end: Path, encode: Callable[[torch.Tensor], t
     write_arrays(end, **arrays)
 
 
-def _meant(row: dict) -> np.ndarray:
-    """Which pixels, bool (H, W), of a pair's picture show what the edit has as targets; none where it has no targets."""
+def _shown(row: dict) -> dict[str, np.ndarray]:
+    """Which pixels of a pair's picture show what the edit has as targets, `meant`, and as anchor, `beside`, both `packed`; none where it
+    has none."""
     edit, rendered = edit_from_json(row["edit"]), Rendered(row["before"], row["region_ids"])
     masks = mirror_masks if getattr(edit, "mirror", False) else object_masks
     shown = masks(Scene.from_json(json.loads(row["scene"])), rendered)
-    return np.logical_or.reduce([np.zeros(rendered.ids.shape, bool), *(shown[id] for id in getattr(edit, "targets", ()))])
+    named = {"meant": getattr(edit, "targets", ()), "beside": (getattr(edit, "anchor", None),)}
+    nowhere = np.zeros(rendered.ids.shape, bool)
+    return {key: packed(np.logical_or.reduce([nowhere, *(shown[id] for id in ids if id)])) for key, ids in named.items()}
 
 
 def packed(mask: np.ndarray) -> np.ndarray:
@@ -204,8 +207,8 @@ class Cache:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._replaced = sorted(Path(folder).glob(f"{REPLACED}-*.npz"))
-        every = [path for path in sorted(Path(folder).glob("*.npz")) if path not in self._replaced]
+        self._drawn = {name: sorted(Path(folder).glob(f"{name}-*.npz")) for name in (REPLACED, LANDINGS)}
+        every = sorted(set(Path(folder).glob("*.npz")) - {path for paths in self._drawn.values() for path in paths})
         paths = [path for path in every if not path.stem.startswith(RECOLOURED)]
         paths.sort(key=lambda path: path.stem.startswith(SETTINGS))  # so the shards' own pairs come first
         if not paths:
@@ -230,7 +233,7 @@ class Cache:
         words = json.loads(path.with_suffix(".json").read_text())
         with np.load(path) as stored:
             self.arrays.append({key: stored[key] for key in stored.files})
-        if words["pairs"] and "meant" not in self.arrays[-1]:
+        if words["pairs"] and "beside" not in self.arrays[-1]:
             raise TrainingError(f"{path} was made by an older version; delete {path.parent.parent} and run the same command again")
         first = len(self.scenes)
         self._first_scene.append(first)
@@ -260,7 +263,15 @@ class Cache:
     @cached_property
     def replaced(self) -> dict[str, np.ndarray]:
         """What comes in the place of things, the arrays of `replaced.draw_replaced`; read when first asked for."""
-        shards = [dict(np.load(path)) for path in self._replaced]
+        return self._read(REPLACED)
+
+    @cached_property
+    def landings(self) -> dict[str, np.ndarray]:
+        """Where things land, the arrays of `landings.draw_landings`; read when first asked for."""
+        return self._read(LANDINGS)
+
+    def _read(self, name: str) -> dict[str, np.ndarray]:
+        shards = [dict(np.load(path)) for path in self._drawn[name]]
         keys = dict.fromkeys(key for shard in shards for key in shard)
         return {key: np.concatenate([shard[key] for shard in shards if key in shard]) for key in keys}
 
@@ -297,7 +308,9 @@ class Cache:
             replies.append(f"{located({**told, 'colour': thing['colours'][old]})} : recolour {thing['colours'][new]} .")
         source, target = (torch.from_numpy(np.stack(rows)).float() for rows in (sources, targets))
         region = torch.from_numpy(np.stack(regions))[:, None].float() / 255
-        return EditBatch(source, target, region, _unpacked(np.stack(meant)), torch.from_numpy(np.stack(views)), list(replies), replies)
+        shown = _unpacked(np.stack(meant))
+        view = torch.from_numpy(np.stack(views))
+        return EditBatch(source, target, region, shown, torch.zeros_like(shown), view, list(replies), replies)
 
     def _one(self, key: str, shard: int, row: int) -> np.ndarray:
         return self.arrays[shard][key][row]
@@ -312,6 +325,7 @@ class Cache:
             target=self._gather("target", rows).float(),
             region=self.regions(indices),
             meant=_unpacked(self._gather("meant", rows).numpy()),
+            beside=_unpacked(self._gather("beside", rows).numpy()),
             view=self._gather("view", scenes),
             instruction=[w["instruction"] for w in words],
             reply=[w["reply"] for w in words],

@@ -20,7 +20,7 @@ class Mixture:
     editing: float = 0.65
     perception: float = 0.20
     complex: float = 0.15
-    eager: Mapping[str, float] = field(default_factory=lambda: {"replace": 6.0, "resize": 3.0})
+    eager: Mapping[str, float] = field(default_factory=lambda: {"replace": 6.0, "move": 6.0, "add": 4.0, "resize": 3.0})
 
     def draw(self, cache: Cache, count: int, rng: np.random.Generator) -> list[int]:
         """`count` pair indices; a kind of which the cache holds nothing is passed over."""

@@ -30,7 +30,8 @@ THINGS, OTHERS, SEEN = 2, 3, 100
 #: How much larger a sprite is than the box of its thing, so that its edges lie around it.
 AROUND = 1.1
 
-_KINDS, _COLOURS = list(NOUNS), list(COLOURS)
+#: Names of kinds and colours, by their numbers.
+KINDS, _COLOURS = list(NOUNS), list(COLOURS)
 
 #: Cuts squares at places (B, 3) out of pictures (B, 3, H, W), and measures masks (B, 1, H, W), as a sprite is drawn and placed by.
 Cut = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -74,15 +75,15 @@ def _others(scene: Scene, before: np.ndarray, id: str, cut: Cut, rng: np.random.
     wanted = {new_object([scene[id]], scene, "train", rng) for _ in range(OTHERS)} - {None}
     scenes = [Replace((id,), *new).apply(scene) for new in sorted(wanted)]
     things = [_newcomer(scene, changed) for changed in scenes]
-    places = [_place(scene, thing) for thing in things]
+    places = [square_around(scene, thing) for thing in things]
     squares = [_within(place, len(before)) for place in places]
     gone = repaint(Remove((id,)).apply(scene), before, np.logical_or.reduce(squares)) if squares else before
     mean = (before.mean((0, 1)) / 127.5 - 1).astype(np.float32)
     return [
         {
-            "was": np.array(_KINDS.index(scene[id].kind)),
-            "stood": _stood(scene, id),
-            "kind": np.array(_KINDS.index(thing.kind)),
+            "was": np.array(KINDS.index(scene[id].kind)),
+            "stood": stood_on(scene, scene[id]),
+            "kind": np.array(KINDS.index(thing.kind)),
             "colour": np.array(_COLOURS.index(thing.colour)),
             "place": place,
             "mean": mean,
@@ -102,22 +103,22 @@ def ask_replaced(described: dict, rng: np.random.Generator) -> tuple[str, np.nda
     new = id and new_object([scene[id]], scene, "train", rng)
     edit = new and Replace((id,), *new)
     words = edit and one_thing_words(described, edit, rng)
-    return (words, _place(scene, _newcomer(scene, edit.apply(scene))), _stood(scene, id)) if words else None
+    return (words, square_around(scene, _newcomer(scene, edit.apply(scene))), stood_on(scene, scene[id])) if words else None
 
 
 def _newcomer(scene: Scene, changed: Scene) -> Object:
     return next(thing for thing in changed.objects if thing not in scene.objects)
 
 
-def _place(scene: Scene, thing: Object) -> np.ndarray:
+def square_around(scene: Scene, thing: Object) -> np.ndarray:
     """Middle (x, y) and half of the side of a square around a thing, in -1 ... 1."""
     left, top, right, bottom = screen_box(scene.camera, thing, thing.x, thing.z)
     return np.array([left + right - 1, top + bottom - 1, AROUND * max(right - left, bottom - top)], np.float32)
 
 
-def _stood(scene: Scene, id: str) -> np.ndarray:
+def stood_on(scene: Scene, thing: Object) -> np.ndarray:
     """The point (x, y) of the picture, in -1 ... 1, on which a thing stands."""
-    return 2 * np.array(project(scene.camera, scene[id].x, 0.0, scene[id].z), np.float32) - 1
+    return 2 * np.array(project(scene.camera, thing.x, 0.0, thing.z), np.float32) - 1
 
 
 def _within(place: np.ndarray, side: int) -> np.ndarray:

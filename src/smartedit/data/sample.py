@@ -20,28 +20,66 @@ class Batch:
         held = {field.name: getattr(self, field.name) for field in fields(self)}
         return replace(self, **{name: value.to(device) for name, value in held.items() if isinstance(value, (torch.Tensor, Batch))})
 
+    def with_more(self: Self, *others: Self) -> Self:
+        """These rows and those of others of the same sort."""
+        rows = [[getattr(one, field.name) for one in (self, *others)] for field in fields(self)]
+        return type(self)(*(torch.cat(row) if isinstance(row[0], torch.Tensor) else sum(row, []) for row in rows))
+
+    def some(self: Self, rows: torch.Tensor) -> Self:
+        """The rows (n,), which are numbers, of a batch of tensors alone."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
+
 
 @dataclass
 class EditBatch(Batch):
     """Pairs of pictures with the words that lead from one to the other.
 
     source, target: (B, C, h, w) latents; region: (B, 1, h, w), share of each cell that truly changes, 0 ... 1;
-    meant: (B, 1, H, W) bool, which pixels of the source show what the words mean, none where they mean no thing in it;
-    view: (B, 3, V, V) uint8, the source as the vision tower sees it.
+    meant, beside: (B, 1, H, W) bool, which pixels of the source show what the words mean, and which show beside what something is put,
+    none where there is no such thing; view: (B, 3, V, V) uint8, the source as the vision tower sees it.
     """
 
     source: torch.Tensor
     target: torch.Tensor
     region: torch.Tensor
     meant: torch.Tensor
+    beside: torch.Tensor
     view: torch.Tensor
     instruction: list[str]
     reply: list[str]
 
-    def with_more(self, others: EditBatch) -> EditBatch:
-        """These pairs and others."""
-        both = [(getattr(self, field.name), getattr(others, field.name)) for field in fields(self)]
-        return EditBatch(*(torch.cat(pair) if isinstance(pair[0], torch.Tensor) else pair[0] + pair[1] for pair in both))
+
+@dataclass
+class Standing(Batch):
+    """Things that are there, and what comes in their place.
+
+    comes, was: (B, kinds), of which kind both are, one is 1; measures: (B, m), of what is seen of the old thing; place: (B, 3), middle
+    and half of the side of a square around the new one; stood: (B, 2), the point that the old one stands on; in -1 ... 1.
+    """
+
+    comes: torch.Tensor
+    was: torch.Tensor
+    measures: torch.Tensor
+    place: torch.Tensor
+    stood: torch.Tensor
+
+
+@dataclass
+class Landed(Batch):
+    """Things that are put somewhere.
+
+    moved: (B, 1) bool, which were there before; kind: (B, kinds), relation: (B, relations), one is 1; beside, meant: (B, m), measures of
+    beside what, and of what was there before; lands: (B, 3), the point it then stands on and how many times as large it is there, and
+    of what was not there, middle and half of the side of a square around it; half: (B, 1), half of that side for all.
+    """
+
+    moved: torch.Tensor
+    kind: torch.Tensor
+    relation: torch.Tensor
+    beside: torch.Tensor
+    meant: torch.Tensor
+    lands: torch.Tensor
+    half: torch.Tensor
 
 
 @dataclass

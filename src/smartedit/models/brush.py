@@ -1,7 +1,7 @@
 """What the outputs of tiny's UNet do to the source: something new, other colours, and where exactly.
 
-The UNet sees cells of a patch each. Outlines run through them, so every cell also says which of its pixels change, and which show
-the thing that is meant.
+The UNet sees cells of a patch each. Outlines run through them, so every cell also says which of its pixels change, which show the
+thing that is meant, and which show one beside which something comes to stand.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from .object_head import ObjectHead
 DYES = 12
 #: How many rows and columns of a cell a mask has, how many outputs follow these (one a colour), and how strong these are.
 FINE, COLOURS, TINT = 4, 3, 8.0
-#: Outputs of one mask and of both.
+#: Outputs of one mask and of all three.
 MASK = FINE**2 + COLOURS
-MASKS = 2 * MASK
+MASKS = 3 * MASK
 
 
 class Brush:
@@ -28,7 +28,7 @@ class Brush:
 
     Outputs, in this order: `new`, latents to put there (C); `gates`, how much of these, one a channel, the last one for all
     channels that follow (fine detail, as latents are ordered by variance); `dyes` (`DYES`), how much of every map of colours is
-    added to the source before, as far as the first gate is open; and two masks (`MASKS`). The first is which pixels all of that
+    added to the source before, as far as the first gate is open; and three masks (`MASKS`). The first is which pixels all of that
     happens to:
 
         painted = dyed + gate * (new - dyed),  target = source + mask * (painted - source)
@@ -36,7 +36,8 @@ class Brush:
     so that copying costs nothing, removing needs no negative of what is removed, and a new colour keeps the detail. The mask of
     a cell has `FINE` x `FINE` values, interpolated, and adds to these what a weight for each colour makes of every pixel: an
     outline is where colours change (local affine models, as in bilateral guided upsampling). The second is which pixels of the
-    source show what is meant: less than what changes, as that has a shadow and makes room for something else.
+    source show what is meant: less than what changes, as that has a shadow and makes room for something else. The third is which
+    show the thing beside which something is added or moved: that stays as it is.
 
     An object head then says what is one answer for the whole thing: in which colours, how large, and what comes in its place.
     """
@@ -56,17 +57,17 @@ class Brush:
         dyed = self.latents(self._dyed(seen, gate[:, :1] * amounts))
         own = torch.arange(channels, device=gate.device).clamp_max(gates - 1)
         changed = self.pixels(dyed + gate[:, own] * (new - source - dyed)).unflatten(1, (3, -1))
-        mask, meant = (logits.sigmoid() for logits in self.masks(output, source))
+        mask, *shown = (logits.sigmoid() for logits in self.masks(output, source))
         if self.head is None or told is None:
             return source + self.latents((changed * mask[:, None]).flatten(1, 2))
-        return source + self.latents(pixel_unshuffle(self.head(seen, changed, mask, meant, told), self.patch))
+        return source + self.latents(pixel_unshuffle(self.head(seen, changed, mask, *shown, told), self.patch))
 
-    def masks(self, output: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of both masks, by patch, two (B, patch^2, h, w): what changes, and what is meant."""
+    def masks(self, output: Tensor, source: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of the masks, by patch, three (B, patch^2, h, w): what changes, what is meant, beside what something comes to stand."""
         colours = self.pixels(source).unflatten(1, (3, -1))
         colours = colours - colours.mean(2, keepdim=True)
-        changes, meant = (self._outlined(part, colours) for part in output[:, -MASKS:].split(MASK, dim=1))
-        return changes, meant
+        changes, meant, beside = (self._outlined(part, colours) for part in output[:, -MASKS:].split(MASK, dim=1))
+        return changes, meant, beside
 
     def _outlined(self, output: Tensor, colours: Tensor) -> Tensor:
         """One mask of its outputs (B, `MASK`, h, w) and how colours differ within cells, (B, 3, patch^2, h, w)."""

@@ -10,46 +10,62 @@ from torch.nn.functional import linear
 SHARP = 5.0
 #: Part of the variance of what is told that counts as noise when words are fitted to it.
 RIDGE = 0.003
-#: Least distance between the levels of a word that is there and that is not.
+#: Least distance between the levels of a word that is there and that is not, and least deviation of one.
 FAINT = 0.02
+#: How many of the vectors are read beside the mean of all.
+VECTORS = 4
 
 
 class Hearing(nn.Module):
-    """A least-squares fit of words (0 or 1) to the mean and the last vector of what is told, (B, n, width).
+    """A least-squares fit of words (0 or 1) to what is told, vectors (B, n, width): their mean and the few of them that say most.
 
-    What is told are the states of the edit tokens, or a text encoder's of an instruction; in both the last vector has read all
-    others. A fit finds at once what gradients take very long to find. New, it hears nothing.
+    What is told are the states of the edit tokens, or a text encoder's of an instruction. Every edit token says something else, and
+    which says what is the language model's own choice, so a fit also chooses whom to listen to. It finds at once what gradients
+    take very long to find. New, it hears nothing.
     """
 
     weight: Tensor
     bias: Tensor
+    chosen: Tensor
 
     def __init__(self, width: int, words: int) -> None:
         super().__init__()
-        self.register_buffer("weight", torch.zeros(words, 2 * width))
+        self.register_buffer("weight", torch.zeros(words, (1 + VECTORS) * width))
         self.register_buffer("bias", torch.full((words,), -SHARP))
+        self.register_buffer("chosen", torch.full((VECTORS,), -1))
 
     @torch.no_grad()
     def fit(self, told: Tensor, wanted: Tensor) -> None:
         """Learn what `told` (N, n, width) stands for: `wanted` (N, words)."""
-        read, wanted = _read(told).double(), wanted.double()
-        mean, scale = read.mean(0), read.std(0) + 0.01
-        known = (read - mean) / scale
-        gram = known.T @ known + RIDGE * len(known) * torch.eye(len(mean)).to(known)
-        weight = torch.linalg.solve(gram, known.T @ (wanted - wanted.mean(0))).T
-        middle, gain = _levels(known @ weight.T, wanted)
-        weight = gain[:, None] * weight / scale
-        self.weight.copy_(weight)
-        self.bias.copy_(-middle * gain - weight @ mean)
+        wanted = wanted.double()
+        off = wanted - wanted.mean(0)
+        for number in range(VECTORS):
+            read = torch.cat([told.mean(1), *told[:, self.chosen[:number]].unbind(1)], dim=1)
+            left = (off - _fitted(read, off)[0]) / wanted.std(0).clamp(min=FAINT)
+            self.chosen[number] = torch.stack([(_fitted(one, left)[0] * left).sum() for one in told.unbind(1)]).argmax()
+        found, weight, shift = _fitted(self._read(told), off)
+        middle, gain = _levels(found, wanted)
+        self.weight.copy_(gain[:, None] * weight)
+        self.bias.copy_(-gain * (middle + weight @ shift))
 
     def forward(self, told: Tensor) -> Tensor:
         """How surely `told` stands for every word, (B, words) in 0 ... 1."""
-        return linear(_read(told.float()), self.weight.float(), self.bias.float()).sigmoid()
+        return linear(self._read(told.float()), self.weight.float(), self.bias.float()).sigmoid()
+
+    def _read(self, told: Tensor) -> Tensor:
+        """What is read of vectors (B, n, width): their mean and those chosen, (B, (1 + `VECTORS`) * width)."""
+        return torch.cat([told.mean(1), told[:, self.chosen].flatten(1)], dim=1)
 
 
-def _read(told: Tensor) -> Tensor:
-    """What is read of vectors (B, n, width): their mean and the last, (B, 2 * width)."""
-    return torch.cat([told.mean(1), told[:, -1]], dim=1)
+def _fitted(read: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Least squares from what is `read` (N, m) to what is `wanted` (N, words), whose means are 0: what is found (N, words), and the
+    weights (words, m) that find it from `read` less its mean (m,)."""
+    read = read.double()
+    mean, scale = read.mean(0), read.std(0) + 0.01
+    known = (read - mean) / scale
+    gram = known.T @ known + RIDGE * len(known) * torch.eye(len(mean)).to(known)
+    weight = torch.linalg.solve(gram, known.T @ wanted).T
+    return known @ weight.T, weight / scale, mean
 
 
 def _levels(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:

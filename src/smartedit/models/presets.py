@@ -64,13 +64,13 @@ _TINY = Preset(
             "hidden_size": 256, "num_hidden_layers": 6, "num_attention_heads": 4, "intermediate_size": 704,
             "max_position_embeddings": 1024,
         },
-        "qformer": {"hidden": 256, "heads": 4, "mlp": 768, "layers": 4, "encoder_width": 256, "queries": 40},
+        "qformer": {"hidden": 256, "heads": 4, "mlp": 640, "layers": 4, "encoder_width": 256, "queries": 40},
         "bim": {
             "context_width": 256, "width": 192, "mlp": 384, "heads": 6, "depth": 2, "image_width": 192,
             "feature_channels": 96,
         },
         "unet": {
-            "sample_size": 16, "in_channels": 272, "out_channels": 242, "block_out_channels": (96, 160, 192),
+            "sample_size": 16, "in_channels": 272, "out_channels": 261, "block_out_channels": (96, 160, 192),
             "layers_per_block": 1, "norm_num_groups": 16, "cross_attention_dim": 256, "attention_head_dim": 4,
             "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -78,7 +78,7 @@ _TINY = Preset(
         },
         "object_head": {"told_width": 256},
         "text_encoder": {
-            "hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 640,
+            "hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 256,
             "max_position_embeddings": 40, "projection_dim": 192,
             "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
         },

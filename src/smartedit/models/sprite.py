@@ -41,17 +41,13 @@ class Sprite(nn.Module):
         self.drawn_map_out = nn.Conv2d(widths[-1], 5, 3, padding=1)
         self.strength = nn.Parameter(torch.zeros(1))
 
-    def forward(
-        self, kinds: tuple[Tensor, Tensor], colour: Tensor, wanted: Tensor, measures: Tensor, seen: Tensor, change: Tensor
-    ) -> Tensor:
-        """Of which kind the new thing and the old one are, two (B, kinds), and of which colour the new one is (B, colours); how sure it is
-        that one is `wanted` (B, 1); `measured` of what is meant; colours of the source and their change (B, 3, H, W) -> the change
-        with the sprite."""
+    def forward(self, kind: Tensor, colour: Tensor, wanted: Tensor, place: Tensor, seen: Tensor, change: Tensor) -> Tensor:
+        """Of which kind (B, kinds) and colour (B, colours) the new thing is; how sure it is that one is `wanted` (B, 1); its `place`
+        (B, 3); colours of the source and their change (B, 3, H, W) -> the change with the sprite."""
         under = seen + change
         with torch.no_grad():  # pictures with things somewhat out of place teach it to blur: it learns by `over` and `placed`
-            place = self.placed(*kinds, measures)
             patch = cut_out(under, place)
-            colours, opacity = self.drawn(kinds[0], colour, surroundings(seen.mean((2, 3)), place, patch))
+            colours, opacity = self.drawn(kind, colour, surroundings(seen.mean((2, 3)), place, patch))
             shown = torch.cat([colours, self.strength * opacity], dim=1).to(seen)
         shrink = 1 / place[:, 2:]
         back = similarity(shrink, -shrink * place[:, :2]).to(seen)
@@ -60,7 +56,7 @@ class Sprite(nn.Module):
         return change + wanted.to(seen)[:, :, None, None] * inside * opacity * (colours - under)
 
     def placed(self, comes: Tensor, was: Tensor, measures: Tensor) -> Tensor:
-        """Middle (x, y) and half of the side of the sprite, in -1 ... 1, by both kinds and by where what is meant is: (B, 3)."""
+        """Middle (x, y) and half of the side of a sprite in the place of a thing, in -1 ... 1, by both kinds and by where that is: (B, 3)."""
         off = self.place_map_out(self.place(torch.cat([comes, was, measures], dim=1)))
         middle, half = extent(measures)
         return torch.cat([middle + half * off[:, :2], half * off[:, 2:].clamp(-3, 3).exp()], dim=1)

@@ -16,13 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smartedit.conversation import first_turn, picture_start
-from smartedit.data.asked import Asked, asked_of, recolour_words, smudged, turned
+from smartedit.data.asked import Asked, ask_aloud, asked_of, recolour_words, smudged, turned
+from smartedit.data.landings import RELATIONS
 from smartedit.data.mixture import Mixture
-from smartedit.data.sample import Batch, EditBatch, PictureBatch, TextBatch, pad_branches
+from smartedit.data.sample import Batch, EditBatch, Landed, PictureBatch, Standing, TextBatch, pad_branches
 from smartedit.data.vision_language import knowledge_conversations, picture_turns
 from smartedit.errors import TrainingError
 from smartedit.models.mllm import EDIT_TOKENS
-from smartedit.models.object_head import DEEDS
 from smartedit.models.presets import get_preset
 from smartedit.training.workshop import Workshop
 from smartedit.world.lexicon import NOUNS
@@ -93,20 +93,16 @@ class Talk(Batch):
 
 @dataclass
 class Newcomers(Batch):
-    """What comes in the place of things, as a sprite draws and places it: `kind` (B, kinds), `colour` (B, colours), one is 1; `mean`
-    (B, 3), `place` (B, 3), `under` and `shown` (B, 3, c, c) in -1 ... 1 (see `draw_replaced`). Of the thing that was there: the kind
-    `was` (B, kinds), one is 1, the point that it `stood` on (B, 2), and `measures` (B, m) of what is seen of it, as uncertain as a UNet
-    is."""
+    """What comes in the place of things, as a sprite draws it: `colour` (B, colours), one is 1; `mean` (B, 3), `under` and `shown`
+    (B, 3, c, c) in -1 ... 1 (see `draw_replaced`); where it and the old thing stand; and other things that are put somewhere. Measures
+    are as uncertain as a UNet is."""
 
-    kind: Tensor
     colour: Tensor
     mean: Tensor
-    place: Tensor
     under: Tensor
     shown: Tensor
-    was: Tensor
-    stood: Tensor
-    measures: Tensor
+    standing: Standing
+    landed: Landed
 
 
 @dataclass
@@ -146,6 +142,18 @@ class Reading(Places):
     """The same with the exchanges about every picture."""
 
     exchanges: list[list[Exchange]]
+
+
+@dataclass
+class Listening(Batch):
+    """What an object head shall hear: pictures as in `Reading`, the exchanges about each, what a text encoder is told of the same edits,
+    their replies, without boxes of what is new somewhere, and the relations in which that stands."""
+
+    view: Tensor
+    exchanges: list[list[Exchange]]
+    texts: list[str]
+    replies: list[str]
+    relations: list[str]
 
 
 @dataclass
@@ -226,21 +234,39 @@ def _some_pictures(shop: Workshop, rng: np.random.Generator, count: int) -> tupl
     return scenes, shop.train.pictures(scenes).flipped(turned), turned
 
 
+def listening(shop: Workshop, rng: np.random.Generator, batch: int) -> Listening:
+    """Pictures with any edits of them, which nobody carries out, after the model's own replies."""
+    pictures = shop.train.pictures(rng.integers(len(shop.train.scenes), size=max(1, batch // READ)))
+    said, replies, relations = zip(*(ask_aloud(described, rng) for described in pictures.described for _ in range(READ)), strict=True)
+    exchanges = [Exchange(one, None, learned=False) for one in said]
+    texts = [reply if rng.random() < GROUNDED else one for one, reply in zip(said, replies, strict=True)]
+    rows = [exchanges[i : i + READ] for i in range(0, len(exchanges), READ)]
+    return Listening(pictures.view, rows, texts, list(replies), list(relations))
+
+
 def _packed(shop: Workshop, rows: list) -> TextBatch:
     return pad_branches(picture_start(shop.tokenizer), rows)
 
 
 def sprite(shop: Workshop, rng: np.random.Generator, batch: int) -> Newcomers:
-    """Things in others' place."""
-    stored = shop.train.replaced
+    """Things in others' place, and things put somewhere."""
+    some, put = (_rows_of(stored, rng, batch) for stored in (shop.train.replaced, shop.train.landings))
+    under, shown = (some[key].float() / 127.5 - 1 for key in ("under", "shown"))
+    standing = Standing(some["kind"], some["was"], some["measures"], some["place"], some["stood"])
+    return Newcomers(some["colour"], some["mean"], under, shown, standing, Landed(**put | {"moved": put["moved"][:, None]}))
+
+
+def _rows_of(stored: dict[str, np.ndarray], rng: np.random.Generator, count: int) -> dict[str, Tensor]:
+    """Random rows of stored arrays: numbers of words as rows of which one is 1, measures not quite sure."""
     if not stored:
-        raise TrainingError("nothing comes in another's place; build more pairs")
-    rows = rng.integers(len(stored["kind"]), size=batch)
+        raise TrainingError("nothing stands in another's place or lands anywhere; build more pairs")
+    rows = rng.integers(len(next(iter(stored.values()))), size=count)
     some = {key: torch.from_numpy(every[rows]) for key, every in stored.items()}
-    some |= {key: some[key].float() / 127.5 - 1 for key in ("under", "shown")}
-    some |= {key: F.one_hot(some[key], len(words)).float() for key, words in (("kind", KINDS), ("was", KINDS), ("colour", PAINTS))}
-    some["measures"] += torch.from_numpy(rng.normal(0, UNSURE, some["measures"].shape).astype(np.float32))
-    return Newcomers(**some)
+    words = {"kind": KINDS, "was": KINDS, "colour": PAINTS, "relation": RELATIONS}
+    some |= {key: F.one_hot(some[key], len(words[key])).float() for key in some.keys() & words.keys()}
+    for key in sorted(some.keys() & {"measures", "beside", "meant"}):
+        some[key] = some[key] + torch.from_numpy(rng.normal(0, UNSURE, some[key].shape).astype(np.float32))
+    return some
 
 
 def base(shop: Workshop, rng: np.random.Generator, batch: int) -> Painting:
@@ -271,6 +297,7 @@ def _turned(shop: Workshop, pairs: EditBatch, rows: np.ndarray) -> EditBatch:
         target=turn(pairs.target, brush.turned),
         region=turn(pairs.region, lambda maps: maps.flip(-1)),
         meant=turn(pairs.meant, lambda maps: maps.flip(-1)),
+        beside=turn(pairs.beside, lambda maps: maps.flip(-1)),
         reply=[turned(reply) if row else reply for reply, row in zip(pairs.reply, rows, strict=True)],
     )
 
@@ -292,16 +319,6 @@ def coarse(region: Tensor) -> Tensor:
     """Maps (B, 1, h, w) as the patches of the view can show them."""
     side = math.isqrt(get_preset("tiny").patches)
     return F.interpolate(F.interpolate(region, size=(side, side), mode="area"), size=region.shape[-2:], mode="bilinear")
-
-
-def heard(replies: Sequence[str]) -> Tensor:
-    """What an object head hears of each reply, (B, words): 0 or 1 for what is done, for the kind and the colour of what comes, for
-    `SETTINGS`, for the kinds and colours of what is meant."""
-    told = []
-    for meant, _, done in (reply.rpartition(" : ") for reply in replies):
-        said, there = set(done.split()), set(meant.rpartition(" . ")[2].split())
-        told.append([word in said for word in (*DEEDS, *KINDS, *PAINTS, *SETTINGS)] + [word in there for word in (*KINDS, *PAINTS)])
-    return torch.tensor(told, dtype=torch.float32)
 
 
 def point(shop: Workshop, rng: np.random.Generator, batch: int) -> Places:

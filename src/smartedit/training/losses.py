@@ -53,11 +53,10 @@ def misplaced(found: Tensor, wanted: Tensor, code: Tensor) -> Tensor:
     return left / (wanted.square().flatten(1).sum(1) + 1)
 
 
-def out_of_place(found: Tensor, wanted: Tensor) -> Tensor:
-    """How far squares `found` are off those `wanted`, both middle (x, y) and half of the side (B, 3): their middles in halves of the
-    side, their sizes as a logarithm, (B, 3)."""
-    half = wanted[:, 2:]
-    return torch.cat([(found[:, :2] - wanted[:, :2]) / half, (found[:, 2:] / half).log()], dim=1).abs()
+def out_of_place(found: Tensor, wanted: Tensor, half: Tensor) -> Tensor:
+    """How far places and sizes `found` are off those `wanted`, both (x, y) and a size (B, 3): places in halves of a side, `half` (B, 1),
+    sizes as a logarithm, (B, 3)."""
+    return torch.cat([(found[:, :2] - wanted[:, :2]) / half, (found[:, 2:] / wanted[:, 2:]).log()], dim=1).abs()
 
 
 def nearly(off: Tensor) -> Tensor:

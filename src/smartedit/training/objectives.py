@@ -40,7 +40,7 @@ from smartedit.training.losses import (
     undone,
 )
 from smartedit.training.precision import short_attention
-from smartedit.training.standing import how_far_off
+from smartedit.training.standing import how_far_off, how_wide
 from smartedit.training.workshop import Workshop, normalise_view
 
 #: Share of training samples at pure noise (design: most of what an edit needs is decided there).
@@ -169,15 +169,16 @@ def _read(shop: Workshop, turns: TextBatch, features: Tensor) -> MLLMOutput:
 
 
 def sprite(shop: Workshop, given: lessons.Newcomers, generator: Generator) -> Losses:
-    """Things are drawn over what lies under them, at their true places; come to stand at these, by what is seen of the old thing; and
-    what that stands on is found."""
-    head = shop.parts["object_head"]
-    drawn = head.sprite.over(given.under, given.kind, given.colour, surroundings(given.mean, given.place, given.under))
+    """Things are drawn over what lies under them, at their true places; come to stand at these, by what is seen of the old thing; what
+    that stands on is found; and so is where things land that are put somewhere."""
+    head, standing = shop.parts["object_head"], given.standing
+    around = surroundings(given.mean, standing.place, given.under)
+    drawn = head.sprite.over(given.under, standing.comes, given.colour, around)
     left, change = drawn - given.shown, given.under - given.shown
-    off, foot = how_far_off(head, (given.kind, given.was), given.measures, given.place, given.stood)
+    (off, foot), wide = how_far_off(head, standing), how_wide(head, given.landed)
     wrong = undecided(left, change)
-    each = {"undone": undone(left, change), "undecided": wrong, "off": nearly(off), "foot": nearly(foot)}
-    each |= {"~right": (wrong < WELL).float(), "~near": (off.amax(1) < NEAR).float()}
+    each = {"undone": undone(left, change), "undecided": wrong, "off": nearly(off), "foot": nearly(foot), "wide": nearly(wide)}
+    each |= {"~right": (wrong < WELL).float(), "~near": (off.amax(1) < NEAR).float(), "~near where put": (wide.amax(1) < NEAR).float()}
     return {name: values.mean() for name, values in each.items()}
 
 
@@ -191,7 +192,7 @@ def base(shop: Workshop, told: lessons.Painting, generator: Generator) -> Losses
     return paint(shop, generator, told.pairs, condition, shop.text_context([""]), told.pointed)
 
 
-def told_base(shop: Workshop, told: lessons.Painting) -> Tensor:
+def told_base(shop: Workshop, told: lessons.Painting | lessons.Listening) -> Tensor:
     """What an object head is told in `base`."""
     return shop.text_context(told.texts)
 
@@ -250,7 +251,7 @@ def edit(shop: Workshop, asked: lessons.Edit, generator: Generator) -> Losses:
     return _edit(shop, asked, generator, with_bim=True)
 
 
-def told_edit(shop: Workshop, asked: lessons.Edit) -> Tensor:
+def told_edit(shop: Workshop, asked: lessons.Edit | lessons.Listening) -> Tensor:
     """What an object head is told in `joint` and `edit`."""
     return understand(shop, asked.view, asked.exchanges)[0].edit_states
 
@@ -307,9 +308,11 @@ def paint(
     steady = ~no_text & ~no_picture
     told = {"~undone whole": steady} if pointed is None else {"~by words": steady & ~pointed, "~pointed": steady & pointed}
     shares = {name: share.detach()[rows].mean() for name, rows in told.items() if rows.any()}
-    changes, meant = brush.masks(output, source)
-    thing = F.pixel_unshuffle(pairs.meant.to(meant), brush.patch)
-    there = thing.flatten(1).any(1)
-    masks = {"outline": outlined(changes, changing(change)), "meant": outlined(meant, thing) * there}
-    weighed = {name: OUTLINE * loss.mean() for name, loss in masks.items()}
-    return {"undone": share.mean(), "undecided": undecided(left, change).mean(), **weighed, **shares}
+    changes, *shown = brush.masks(output, source)
+    losses = {"undone": share.mean(), "undecided": undecided(left, change).mean()}
+    losses["outline"] = OUTLINE * outlined(changes, changing(change)).mean()
+    for name, logits, pixels in zip(("meant", "beside"), shown, (pairs.meant, pairs.beside), strict=True):
+        truth = F.pixel_unshuffle(pixels.to(logits), brush.patch)
+        there = truth.flatten(1).any(1)  # only few pairs have an anchor, and then a mask has to be learned from these
+        losses[name] = OUTLINE * (outlined(logits, truth) * there).sum() / there.sum().clamp(min=1)
+    return losses | shares

@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from smartedit.data.cache import Cache, build_cache, shard_pictures
+from smartedit.data.landings import draw_landings
 from smartedit.data.recoloured import draw_recoloured
 from smartedit.data.replaced import draw_replaced
 from smartedit.data.scenes import draw_scenes
@@ -28,6 +29,7 @@ from smartedit.models.similarity import measured
 from smartedit.models.sprite import cut_out
 from smartedit.training import lessons, objectives
 from smartedit.training.examine import POINTS, READS, examine
+from smartedit.training.listening import fit_hearing
 from smartedit.training.loop import Plan, Report, Run
 from smartedit.training.precision import half_products
 from smartedit.training.standing import fit_standing
@@ -110,12 +112,10 @@ STAGES = (
 START = "start"
 #: How many pictures the linear basis and the decoder are fitted to.
 AUTOENCODER_PICTURES = 3000
-#: How many replies the hearing of an object head is fitted to when a stage begins.
-HEARD = 4096
-#: How many replacements where things stand is fitted to when a stage has ended.
+#: How many edits the hearing of an object head is fitted to when a stage begins.
+HEARD = 16384
+#: How many replacements, and how many landings, where things stand is fitted to when a stage has ended.
 ASKED = 4096
-#: After how many batches it is asked whether it hears well already, and the share of words that this takes.
-FIRST_HEARD, HEARS = 16, 0.9
 
 
 def stage_named(name: str) -> Stage:
@@ -166,6 +166,7 @@ def prepare(
     say(f"train: things of {draw_recoloured(data / 'train', cached, encode)} shards newly recoloured")
     say(f"train: {draw_settings(data / 'train', cached, encode, preset.view, patch)} shards newly drawn in other settings")
     say(f"train: {draw_replaced(data / 'train', cached, cut_out, measured)} shards newly drawn with others in the place of things")
+    say(f"train: {draw_landings(data / 'train', cached, measured)} shards newly drawn with things put somewhere")
     first = first_scene(data / "train", "train")
     say(f"train: {draw_scenes(cached, scenes, preset.view, patch, first=first)} shards of scenes newly drawn")
     shop.train, shop.validation = (Cache(out / "cache" / split) for split in ("train", "validation"))
@@ -245,7 +246,7 @@ def run_stage(
     rates = {name: rate for name, rate in stage.rates.items() if name not in frozen}
     plan = Plan(stage.name, samples=max(1, round(stage.samples * share)), batch=stage.batch, rates=rates, seed=seed)
     if stage.told and "object_head" in rates and not (out / stage.name / "state.pt").exists():
-        _fit_hearing(shop, stage, min(plan.samples, HEARD), seed)
+        fit_hearing(shop, stage.told, min(plan.samples, HEARD), seed)
     run = Run(plan, shop.parts, out / stage.name)
 
     def lesson(rng: np.random.Generator):
@@ -263,26 +264,3 @@ def run_stage(
         fit_standing(shop, stage.name in POINTS, min(plan.samples, ASKED), seed)
         save_weights({"object_head": shop.parts["object_head"].state_dict()}, weights)
     examine(shop, stage.name, out / stage.name)
-
-
-@torch.no_grad()
-def _fit_hearing(shop: Workshop, stage: Stage, count: int, seed: int) -> None:
-    """Let the object head hear what `count` lessons of this stage tell it, unless it hears most of that already: edit tokens word
-    things in other ways than a text encoder."""
-    rng, told, replies = np.random.default_rng([seed, count]), [], []
-    hearing = shop.parts["object_head"].hearing
-    for part in shop.parts.values():
-        part.eval()
-    while len(replies) < count:
-        given = stage.lesson(shop, rng, stage.batch)
-        told.append(stage.told(shop, given.to(shop.device)))
-        replies += given.pairs.reply
-        if len(told) == FIRST_HEARD and _heard(hearing, told, replies) > HEARS:
-            return
-    hearing.fit(torch.cat(told), lessons.heard(replies).to(shop.device))
-
-
-def _heard(hearing: torch.nn.Module, told: list[torch.Tensor], replies: list[str]) -> float:
-    """The share of the words said that are heard."""
-    heard = hearing(torch.cat(told))
-    return (heard[lessons.heard(replies) == 1] > 0.5).float().mean().item()
