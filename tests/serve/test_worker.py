@@ -94,7 +94,7 @@ def test_a_result_does_not_depend_on_its_companions(pipe, make):
     """The documented tolerance: at most one value in a thousand differs from the edit alone, by one level of 255."""
     worker = make(pipe)
     asked = [
-        ask(seed=17, steps=2),
+        ask(seed=17, steps=2),  # with 7 a difference lies just at the bound of the changed region: docs/server.md on what that does
         ask("make the cat blue", noise_picture(64, 70, seed=1), seed=8, steps=3, guidance_scale=3.0, image_guidance_scale=1.5),
     ]
     tickets = [worker.submit(one) for one in asked]

@@ -17,8 +17,8 @@ from smartedit.data.cache import Cache
 from smartedit.data.sample import PictureBatch
 from smartedit.world.edits import Add, Recolour
 from smartedit.world.phrasing import instruct
-from smartedit.world.references import Instruction
 from smartedit.world.proposals import OPS, groups_of, possible_groups, propose, weighted
+from smartedit.world.references import Instruction
 from smartedit.world.replies import GRID, reply
 from smartedit.world.scene import COLOURS, Scene
 
